@@ -1,0 +1,1 @@
+"""Bench measures: clock, arrivals, prompts, driver and the records they give."""

@@ -1,0 +1,1 @@
+"""One file per server kind; the only place that speaks HTTP."""

@@ -1,0 +1,1 @@
+"""Samplers of the GPU, the host and the server's own metrics."""

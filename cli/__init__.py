@@ -1,0 +1,1 @@
+"""The bakeoff command, one file per verb."""

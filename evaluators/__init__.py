@@ -1,0 +1,1 @@
+"""Evaluators judge: one file per judgement, synchronous, without I/O of their own."""

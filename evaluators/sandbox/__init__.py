@@ -1,0 +1,1 @@
+"""The isolated execution of code that a model wrote."""

@@ -1,0 +1,1 @@
+"""Flows compose: one file per Prefect flow, beside the pure plan and the configuration reader."""

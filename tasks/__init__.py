@@ -1,0 +1,1 @@
+"""Tasks wrap: one file per stage; each task calls one function, logs one line, returns a summary."""

@@ -1,0 +1,1 @@
+"""Tracing tells: rows in, Langfuse traces out."""
