@@ -133,7 +133,7 @@ create table cells (
     failed_stage varchar,
     reason varchar,
     started_at timestamptz not null,
-    ended_at timestamptz not null,
+    ended_at timestamptz,
     clock_monotonic_ns bigint not null,
     clock_unix_ns bigint not null,
     server_version varchar,
