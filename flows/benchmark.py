@@ -1,0 +1,150 @@
+"""The benchmark flow: plan, then cell after cell its stages, then warehouse, traces and report."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.concurrency.sync import concurrency
+from prefect.states import Completed, Failed, State
+
+from flows.config import ROOT
+from flows.plan import Cell
+from flows.setup import Overrides, PreparedRun, cell_work, dimensions, prepare, run_row
+from flows.yaml_lines import ConfigError
+from tasks.answer import answer
+from tasks.artifacts import ProgressArtifact, publish_artifacts
+from tasks.export import export_traces
+from tasks.ingest import ingest
+from tasks.load_model import load_model
+from tasks.load_test import load_test
+from tasks.progress import ProgressLog
+from tasks.report import render_report
+from tasks.run_lock import run_lock
+from tasks.run_record import CellEnd, recorded_run, verdict
+from tasks.run_record import finished_cells
+from tasks.score import score
+from tasks.servers import Servers
+from tasks.session import CellSession
+from tasks.teardown import teardown
+from tasks.unload import unload
+from tasks.warm_up import warm_up
+from warehouse.landing import LandingError
+
+GPU_LIMIT = "bakeoff-gpu"
+"""The Prefect concurrency limit that keeps two runs apart."""
+
+STAGES = (unload, load_model, warm_up, load_test, answer, score)
+
+
+@flow(name="benchmark", flow_run_name="{experiment}", persist_result=False)
+def benchmark(
+    experiment: str = "quick-start",
+    overrides: Overrides = Overrides(),
+    resume: str | None = None,
+    retry_failed: bool = False,
+    run_id: str | None = None,
+) -> State[Any]:
+    """Measure every cell of an experiment, score its answers and land all of it in the warehouse.
+
+    Args:
+        experiment: name of a file in configs/experiments, or a path to one.
+        overrides: what this run does differently from the file.
+        resume: id of a run that was killed; its finished cells are not run again.
+        retry_failed: with `resume`, also run the cells that had failed.
+        run_id: id to use for a new run; drawn if absent.
+
+    Returns:
+        Completed if at least one cell completed (the message names those that failed), else Failed.
+    """
+    try:
+        run = prepare(experiment, overrides=overrides, resume=resume, retry_failed=retry_failed, run_id=run_id)
+    except ConfigError as error:
+        return Failed(message=str(error))
+    with ProgressLog(run.log_dir / "progress.jsonl") as progress:
+        try:
+            ends = measure(run, progress)
+        except LandingError as error:
+            progress.event("end", status="failed", message=str(error))
+            return Failed(message=str(error))
+        return conclude(run, ends, progress)
+
+
+def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
+    """Run the cells one after another: they share this client, and usually the GPU."""
+    cells = [{"cell_id": c.cell_id, "label": label(c)} for c in run.todo]
+    progress.event("plan", run_id=run.run_id, cells=cells, kept=len(run.kept), n_cells=len(run.plan.cells))
+    artifact = ProgressArtifact(run.run_id, n_steps=len(run.todo) * (len(STAGES) + 1))
+    record = recorded_run(
+        run.landing_root,
+        run_id=run.run_id,
+        part=run.part,
+        simulated=run.simulated,
+        row=run_row(run),
+        dimensions=dimensions(run),
+        root=ROOT,
+    )
+    with (
+        run_lock(run.data / "run.lock", progress.note),
+        concurrency(GPU_LIMIT, occupy=1),
+        record as ends,
+        Servers() as servers,
+    ):
+        for number, cell in enumerate(run.todo, start=1):
+            progress.event("cell", cell_id=cell.cell_id, label=label(cell), i=number, n=len(run.todo))
+            ends.append(run_cell(run, cell, servers, progress, artifact))
+    return ends
+
+
+def run_cell(
+    run: PreparedRun, cell: Cell, servers: Servers, progress: ProgressLog, artifact: ProgressArtifact
+) -> CellEnd:
+    """Run one cell's stages until one fails, and its teardown in any case."""
+    target = run.targets[cell.target]
+    failed_stage, reason = None, servers.dead.get(cell.target)
+    with CellSession(cell_work(run, cell), servers.backend(target), progress) as session:
+        if reason is not None:
+            failed_stage = "unload"
+        for stage in STAGES if reason is None else ():
+            state = stage(session, return_state=True)
+            artifact.step(f"{label(cell)}: {stage.name}")
+            if state.is_failed():
+                failed_stage, reason = stage.name, state.message
+                break
+        if session.landing_error is None:
+            teardown(session, failed_stage=failed_stage, reason=reason, return_state=True)
+        if session.landing_error is not None:
+            raise session.landing_error
+        artifact.step(f"{label(cell)}: done")
+        if reason is not None:
+            servers.note_failure(target, reason)
+        return CellEnd(
+            cell_id=cell.cell_id,
+            label=label(cell),
+            outcome="failed" if failed_stage else "completed",
+            reason=f"{failed_stage}: {reason}" if failed_stage else None,
+            gpu_reason=session.gpu_reason,
+        )
+
+
+def conclude(run: PreparedRun, ends: list[CellEnd], progress: ProgressLog) -> State[Any]:
+    """Ingest, export the traces, render the report, publish the artifacts; none of them undoes the run."""
+    warehouse = run.data / "warehouse.duckdb"
+    stored = ingest(warehouse, run.landing_root, return_state=True)
+    progress.event("step", step="ingest", ok=stored.is_completed(), line=stored.message)
+    report = None
+    if stored.is_completed():
+        exported = export_traces(warehouse, run.landing_root, run.run_id, return_state=True)
+        progress.event("step", step="export", ok=exported.is_completed(), line=exported.message)
+        rendered = render_report(warehouse, run.data / "reports", run.run_id, return_state=True)
+        progress.event("step", step="report", ok=rendered.is_completed(), line=rendered.message)
+        report = rendered.message if rendered.is_completed() else None
+        publish_artifacts(warehouse, run.run_id, report)
+    status, reason = verdict(finished_cells(run.landing_root, run.run_id), ends)
+    message = reason or f"{len(run.plan.cells)} of {len(run.plan.cells)} cells completed"
+    progress.event("end", status=status, message=message, report=report)
+    return Failed(message=message) if status == "failed" else Completed(message=message)
+
+
+def label(cell: Cell) -> str:
+    """A cell in words: model, target, settings if any, workload."""
+    settings = ", ".join(f"{key}={value}" for key, value in cell.settings.items())
+    return " ".join(part for part in (cell.model, "on", cell.target, settings, f"({cell.workload})") if part)

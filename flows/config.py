@@ -1,0 +1,257 @@
+"""The one reader of configuration files and of the environment; knows nothing of Prefect."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from bench.backends import BACKENDS
+from bench.backends.base import Target
+from bench.prompts import Prompt
+from evaluators.suites import Suite, SuiteError, load_suite
+from flows.schema import (
+    Experiment,
+    ModelConfig,
+    ModelsFile,
+    PriceConfig,
+    PricesFile,
+    PromptsFile,
+    TargetConfig,
+    TargetsFile,
+    WorkloadConfig,
+    WorkloadsFile,
+)
+from flows.yaml_lines import ConfigError, Document, Key, read_yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The repository: where `configs/` and `suites/` lie unless BAKEOFF_CONFIG says otherwise."""
+
+M = TypeVar("M", bound=BaseModel)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything an experiment may name, as configured; `${ENV}` in targets is still unexpanded."""
+
+    folder: Path
+    targets: Mapping[str, TargetConfig]
+    models: Mapping[str, ModelConfig]
+    workloads: Mapping[str, WorkloadConfig]
+    prompt_sets: Mapping[str, tuple[Prompt, ...]]
+    prices: Mapping[str, PriceConfig]
+    suites: Mapping[str, Suite]
+
+
+def data_dir() -> Path:
+    """Folder of the warehouse, landings, reports and logs: `BAKEOFF_DATA`, else `./data`; absolute."""
+    return Path(os.environ.get("BAKEOFF_DATA") or "data").absolute()
+
+
+def config_dir() -> Path:
+    """Folder of the configuration files: `BAKEOFF_CONFIG`, else `configs/` of the repository."""
+    given = os.environ.get("BAKEOFF_CONFIG")
+    return Path(given).absolute() if given else ROOT / "configs"
+
+
+def load_catalog(folder: Path) -> Catalog:
+    """Read targets, models, workloads, prompts, prices and the suites beside `folder`.
+
+    Raises:
+        ConfigError: the first mistake found, in one line with file, line and key.
+    """
+    targets_doc = read_yaml(folder / "targets.yaml")
+    targets = validate(targets_doc, TargetsFile).targets
+    for name, target in targets.items():
+        if target.kind not in BACKENDS:
+            raise targets_doc.error(("targets", name, "kind"), unknown(target.kind, BACKENDS, "server kind"))
+    models_doc = read_yaml(folder / "models.yaml")
+    models = validate(models_doc, ModelsFile).models
+    for name, model in models.items():
+        _known(models_doc, ("models", name, "targets"), model.targets or [], targets, "target")
+    workloads_doc = read_yaml(folder / "workloads.yaml")
+    workloads = validate(workloads_doc, WorkloadsFile)
+    for name, load in workloads.workloads.items():
+        if load.prompts not in workloads.prompt_sets:
+            where: Key = ("workloads", name, "prompts")
+            raise workloads_doc.error(where, unknown(load.prompts, workloads.prompt_sets, "prompt set"))
+    prices_doc = read_yaml(folder / "prices.yaml")
+    prices = validate(prices_doc, PricesFile).prices
+    for name in prices:
+        if name not in targets:
+            raise prices_doc.error(("prices", name), unknown(name, targets, "target"))
+    return Catalog(
+        folder=folder,
+        targets=targets,
+        models=models,
+        workloads=workloads.workloads,
+        prompt_sets={name: _prompts(folder / file) for name, file in workloads.prompt_sets.items()},
+        prices=prices,
+        suites=_suites(folder.parent / "suites", ROOT / "suites"),
+    )
+
+
+def experiment_path(name: str, folder: Path) -> Path:
+    """The file an experiment's name stands for: a path as it is, else `experiments/NAME.yaml`.
+
+    Raises:
+        ConfigError: there is no such file; the nearest existing name is suggested.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return path
+    known = {file.stem: file for file in sorted((folder / "experiments").glob("*.yaml"))}
+    if name not in known:
+        raise ConfigError(f"experiment: {unknown(name, known, 'experiment')}")
+    return known[name]
+
+
+def load_experiment(path: Path, catalog: Catalog) -> Experiment:
+    """Read one experiment file and check every name in it against the catalog.
+
+    Raises:
+        ConfigError: the first mistake found, in one line with file, line and key.
+    """
+    document = read_yaml(path)
+    experiment = validate(document, Experiment)
+    check_names(experiment, catalog, document)
+    return experiment
+
+
+def check_names(experiment: Experiment, catalog: Catalog, document: Document) -> None:
+    """Refuse a target, model, workload or suite that the catalog does not know.
+
+    Raises:
+        ConfigError: pointing at the line in `document`, with the nearest known name.
+    """
+    _known(document, ("matrix", "targets"), experiment.matrix.targets, catalog.targets, "target")
+    _known(document, ("matrix", "models"), experiment.matrix.models, catalog.models, "model")
+    _known(document, ("workloads",), experiment.workloads, catalog.workloads, "workload")
+    for i, choice in enumerate(experiment.suites):
+        where: Key = ("suites", i, "name")
+        if choice.name not in catalog.suites:
+            raise document.error(where, unknown(choice.name, catalog.suites, "suite"))
+        tags = {tag for case in catalog.suites[choice.name].cases for tag in case.tags}
+        for tag in choice.tags:
+            if tag not in tags:
+                raise document.error(("suites", i, "tags"), unknown(tag, tags, "tag"))
+
+
+def open_target(name: str, config: TargetConfig, environ: Mapping[str, str]) -> Target:
+    """The target a backend needs, with `${ENV}` filled in from `environ`.
+
+    Raises:
+        ConfigError: a variable is not set.
+    """
+
+    def fill(value: Any, key: str) -> Any:
+        if isinstance(value, str):
+            return _VARIABLE.sub(lambda match: _variable(match[1], name, key, environ), value)
+        if isinstance(value, dict):
+            return {k: fill(v, f"{key}.{k}") for k, v in value.items()}
+        if isinstance(value, list):
+            return [fill(v, key) for v in value]
+        return value
+
+    return Target(
+        name=name,
+        kind=config.kind,
+        life=config.life,
+        base_url=fill(config.base_url, "base_url"),
+        api_key=fill(config.api_key, "api_key"),
+        headers=fill(config.headers, "headers"),
+        options=fill(config.options, "options"),
+        timeout_s=config.timeout_s,
+        connect_timeout_s=config.connect_timeout_s,
+    )
+
+
+def _variable(variable: str, target: str, key: str, environ: Mapping[str, str]) -> str:
+    if variable not in environ:
+        raise ConfigError(
+            f"target {target}: {key}: environment variable {variable} is not set; set it and run again"
+        )
+    return environ[variable]
+
+
+def validate(document: Document, model: type[M]) -> M:
+    """Check a parsed file against its shape.
+
+    Raises:
+        ConfigError: the first mistake in file order, with the nearest known key for an unknown one.
+    """
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        found = [(document.line(_loc(e["loc"])), _loc(e["loc"]), e) for e in error.errors()]
+        _, loc, first = min(found, key=lambda item: item[0])
+        raise document.error(loc, _explain(first, loc, model)) from None
+
+
+def unknown(value: str, known: Iterable[str], what: str) -> str:
+    """Say that `value` is unknown and which known one is nearest, or list the known ones."""
+    names = sorted(known)
+    near = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
+    return f"unknown {what} {value!r}; {hint}"
+
+
+def _loc(loc: tuple[int | str, ...]) -> Key:
+    """pydantic's location without the parts that name a validator instead of a key."""
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _explain(error: Any, loc: Key, model: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden":
+        return unknown(str(loc[-1]), _fields_at(loc[:-1], model), "key")
+    if error["type"] == "missing":
+        return "this key is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    given = error.get("input")
+    if error["type"] == "value_error" or isinstance(given, (dict, list)):
+        return message
+    return f"{message}, got {given!r}"
+
+
+def _fields_at(loc: Key, model: type[BaseModel]) -> list[str]:
+    """The keys allowed at `loc` below `model`."""
+    here: Any = model
+    for part in loc:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            here = here.model_fields[str(part)].annotation
+        else:
+            here = (get_args(here) or (None,))[-1]
+        while get_args(here) and not _is_container(here):
+            here = next(a for a in get_args(here) if a is not type(None))
+    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+def _is_container(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) in (dict, list)
+
+
+def _known(document: Document, loc: Key, names: Iterable[str], known: Mapping[str, Any], what: str) -> None:
+    for i, name in enumerate(names):
+        if name not in known:
+            raise document.error((*loc, i), unknown(name, known, what))
+
+
+def _prompts(path: Path) -> tuple[Prompt, ...]:
+    document = read_yaml(path)
+    prompts = validate(document, PromptsFile).prompts
+    return tuple(Prompt(prompt_id=p.id, language=p.language, text=p.text) for p in prompts)
+
+
+def _suites(*roots: Path) -> dict[str, Suite]:
+    """Every suite below the first of `roots` that exists."""
+    root = next((r for r in roots if r.is_dir()), None)
+    folders = sorted(f.parent for f in root.glob("*/suite.yaml")) if root else []
+    try:
+        return {folder.name: load_suite(folder) for folder in folders}
+    except SuiteError as error:
+        raise ConfigError(str(error)) from None
