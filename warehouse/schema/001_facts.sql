@@ -56,7 +56,7 @@ create table targets (
     kind varchar not null,
     base_url varchar,
     life varchar not null,
-    primary key (target)
+    primary key (run_id, target)
 );
 
 create table models (
@@ -70,7 +70,7 @@ create table models (
     context_tokens integer,
     licence varchar,
     note varchar,
-    primary key (model)
+    primary key (run_id, model)
 );
 
 create table workloads (
@@ -84,7 +84,7 @@ create table workloads (
     duration_s double,
     prompt_set varchar not null,
     max_tokens integer not null,
-    primary key (workload)
+    primary key (run_id, workload)
 );
 
 create table suites (
@@ -94,7 +94,7 @@ create table suites (
     version varchar not null,
     content_hash varchar not null,
     n_cases integer not null,
-    primary key (suite)
+    primary key (run_id, suite)
 );
 
 create table prices (
@@ -194,7 +194,7 @@ create table requests (
     error varchar,
     model_echo varchar,
     stamp_source varchar not null,
-    primary key (run_id, cell_id, attempt, request_id)
+    primary key (run_id, cell_id, attempt, phase, request_id)
 );
 
 create table gpu_samples (
@@ -321,4 +321,19 @@ create table trace_exports (
     n_scores_sent integer not null,
     reason varchar,
     primary key (run_id, exported_at)
+);
+
+create table landings (
+    run_id varchar not null,
+    simulated boolean not null,
+    cell_id varchar not null,
+    attempt integer not null,
+    stage varchar not null,
+    tables varchar [] not null,
+    n_rows bigint not null,
+    schema_version integer not null,
+    manifest_sha256 varchar not null,
+    written_unix_ns bigint not null,
+    ingested_at timestamptz not null,
+    primary key (run_id, cell_id, attempt, stage)
 );
