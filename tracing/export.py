@@ -80,6 +80,9 @@ def _unusable(settings: LangfuseSettings) -> tuple[str, str] | None:
     missing = [name for name, value in named.items() if not value]
     if missing:
         return "skipped", f"Langfuse is not configured: no {', no '.join(missing)}"
+    odd = [name for name, value in named.items() if not str(value).isprintable() or " " in str(value)]
+    if odd:
+        return "failed", f"the Langfuse {odd[0]} holds a space, a line break or a control character"
     if address_of(settings.host or "") is None:
         return "failed", "the Langfuse host is not a URL that starts with http:// or https://"
     return None

@@ -25,12 +25,16 @@ _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """The last answer to one post: `status` None and a `problem` if none came in time."""
+    """The last answer to one post: `status` None and a `problem` if none came in time.
+
+    `passing` tells that the same post may do better in a moment.
+    """
 
     status: int | None
     content_type: str
     body: bytes
     problem: str | None
+    passing: bool
     retry_after_s: float | None = None
 
 
@@ -85,9 +89,8 @@ class Receiver:
         wait_s = _FIRST_WAIT_S
         while True:
             reply = self._attempt(method, path, data, headers, deadline_s)
-            passing = reply.status is None or reply.status in _TRANSIENT_STATUS
             pause_s = wait_s if reply.retry_after_s is None else reply.retry_after_s
-            if not passing or time.monotonic() + pause_s >= deadline_s:
+            if not reply.passing or time.monotonic() + pause_s >= deadline_s:
                 return reply
             time.sleep(pause_s)
             wait_s *= 2
@@ -111,10 +114,17 @@ class Receiver:
                     content_type=response.headers.get("content-type", ""),
                     body=_read(response, deadline_s),
                     problem=None,
+                    passing=response.status_code in _TRANSIENT_STATUS,
                     retry_after_s=_seconds(response.headers.get("retry-after")),
                 )
         except OSError as error:  # every exception of requests is one
-            return Reply(status=None, content_type="", body=b"", problem=self._describe(error))
+            return Reply(
+                status=None,
+                content_type="",
+                body=b"",
+                problem=self._describe(error),
+                passing=_is_passing(error),
+            )
 
     def _describe(self, error: OSError) -> str:
         # By class, not by text: the text of these errors holds URLs, and a URL may hold credentials.
@@ -136,16 +146,23 @@ class Receiver:
         return " ".join(printable.split())[:_PROBLEM_LIMIT_CHARS]
 
 
+def _is_passing(error: OSError) -> bool:
+    if isinstance(error, requests.exceptions.SSLError):
+        return False
+    return isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError)
+
+
 def _read(response: requests.Response, deadline_s: float) -> bytes:
     """Read a body up to the limit; a body that drips past the deadline is a timeout."""
-    body = b""
-    for chunk in response.iter_content(4096):
+    body = bytearray()
+    # Byte by byte, because a larger read returns only when it is full; these bodies are small.
+    for chunk in response.iter_content(1):
         body += chunk
         if time.monotonic() > deadline_s:
             raise TimeoutError
         if len(body) >= _BODY_LIMIT_BYTES:
             break
-    return body[:_BODY_LIMIT_BYTES]
+    return bytes(body)
 
 
 def _seconds(retry_after: str | None) -> float | None:
