@@ -8,7 +8,16 @@ from prefect.states import Completed, Failed, State
 
 from flows.config import ROOT
 from flows.plan import Cell
-from flows.setup import Overrides, PreparedRun, cell_work, dimensions, prepare, run_row
+from flows.setup import (
+    Overrides,
+    PreparedRun,
+    Request,
+    cell_work,
+    dimensions,
+    label,
+    prepare,
+    run_row,
+)
 from flows.yaml_lines import ConfigError
 from tasks.answer import answer
 from tasks.artifacts import ProgressArtifact, publish_artifacts
@@ -19,8 +28,7 @@ from tasks.load_test import load_test
 from tasks.progress import ProgressLog
 from tasks.report import render_report
 from tasks.run_lock import run_lock
-from tasks.run_record import CellEnd, recorded_run, verdict
-from tasks.run_record import finished_cells
+from tasks.run_record import CellEnd, finished_cells, recorded_run, verdict
 from tasks.score import score
 from tasks.servers import Servers
 from tasks.session import CellSession
@@ -31,6 +39,9 @@ from warehouse.landing import LandingError
 
 GPU_LIMIT = "bakeoff-gpu"
 """The Prefect concurrency limit that keeps two runs apart."""
+
+LEASE_S = 60.0
+"""A killed run gives its slot back after this long; a living one renews it."""
 
 STAGES = (unload, load_model, warm_up, load_test, answer, score)
 
@@ -56,7 +67,15 @@ def benchmark(
         Completed if at least one cell completed (the message names those that failed), else Failed.
     """
     try:
-        run = prepare(experiment, overrides=overrides, resume=resume, retry_failed=retry_failed, run_id=run_id)
+        run = prepare(
+            Request(
+                experiment=experiment,
+                overrides=overrides,
+                resume=resume,
+                retry_failed=retry_failed,
+                run_id=run_id,
+            )
+        )
     except ConfigError as error:
         return Failed(message=str(error))
     with ProgressLog(run.log_dir / "progress.jsonl") as progress:
@@ -84,7 +103,7 @@ def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
     )
     with (
         run_lock(run.data / "run.lock", progress.note),
-        concurrency(GPU_LIMIT, occupy=1),
+        concurrency(GPU_LIMIT, occupy=1, lease_duration=LEASE_S),
         record as ends,
         Servers() as servers,
     ):
@@ -142,9 +161,3 @@ def conclude(run: PreparedRun, ends: list[CellEnd], progress: ProgressLog) -> St
     message = reason or f"{len(run.plan.cells)} of {len(run.plan.cells)} cells completed"
     progress.event("end", status=status, message=message, report=report)
     return Failed(message=message) if status == "failed" else Completed(message=message)
-
-
-def label(cell: Cell) -> str:
-    """A cell in words: model, target, settings if any, workload."""
-    settings = ", ".join(f"{key}={value}" for key, value in cell.settings.items())
-    return " ".join(part for part in (cell.model, "on", cell.target, settings, f"({cell.workload})") if part)

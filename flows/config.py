@@ -27,6 +27,7 @@ from flows.schema import (
     WorkloadsFile,
 )
 from flows.yaml_lines import ConfigError, Document, Key, read_yaml
+from tracing.records import LangfuseSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository: where `configs/` and `suites/` lie unless BAKEOFF_CONFIG says otherwise."""
@@ -57,6 +58,15 @@ def config_dir() -> Path:
     """Folder of the configuration files: `BAKEOFF_CONFIG`, else `configs/` of the repository."""
     given = os.environ.get("BAKEOFF_CONFIG")
     return Path(given).absolute() if given else ROOT / "configs"
+
+
+def langfuse_settings() -> LangfuseSettings:
+    """Langfuse's keys and address, from the variables its own SDK reads; absent ones mean no export."""
+    return LangfuseSettings(
+        public_key=os.environ.get("LANGFUSE_PUBLIC_KEY") or None,
+        secret_key=os.environ.get("LANGFUSE_SECRET_KEY") or None,
+        host=os.environ.get("LANGFUSE_BASE_URL") or os.environ.get("LANGFUSE_HOST") or None,
+    )
 
 
 def load_catalog(folder: Path) -> Catalog:

@@ -33,13 +33,22 @@ class Overrides(Strict):
     repeats: int | None = Field(default=None, ge=1, le=100, description="answers to each question")
 
 
+class Request(Strict):
+    """What somebody asks to be run. `run_id` is drawn if absent; `resume` names a run that was killed."""
+
+    experiment: str = "quick-start"
+    overrides: Overrides = Overrides()
+    resume: str | None = None
+    retry_failed: bool = False
+    run_id: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class PreparedRun:
     """A run that can start. `part` names its landing parts; `todo` are the cells still to run."""
 
     run_id: str
     part: str
-    experiment_id: str
     experiment: Experiment
     catalog: Catalog
     plan: Plan
@@ -63,34 +72,26 @@ class PreparedRun:
         return self.data / "logs" / self.run_id
 
 
-def prepare(
-    experiment: str,
-    *,
-    overrides: Overrides,
-    resume: str | None = None,
-    retry_failed: bool = False,
-    run_id: str | None = None,
-) -> PreparedRun:
-    """Read the configuration and plan the run, or what is left of the run to resume.
+def prepare(request: Request) -> PreparedRun:
+    """Read the configuration and plan the run, or what is left of the run to resume. Writes nothing.
 
     Raises:
-        ConfigError: a mistake in the configuration or the request; nothing has been started.
+        ConfigError: a mistake in the configuration or the request.
     """
     catalog = config.load_catalog(config.config_dir())
     data = config.data_dir()
     now = datetime.now(UTC)
-    if resume is not None:
-        return _resumed(check_run_id(resume), catalog, data, now, retry_failed=retry_failed)
-    path = config.experiment_path(experiment, catalog.folder)
-    chosen = override(config.load_experiment(path, catalog), overrides, catalog)
+    if request.resume is not None:
+        return _resumed(check_run_id(request.resume), catalog, data, now, retry_failed=request.retry_failed)
+    path = config.experiment_path(request.experiment, catalog.folder)
+    chosen = override(config.load_experiment(path, catalog), request.overrides, catalog)
     plan = plan_cells(chosen, catalog)
     if not plan.cells:
         why = "; ".join(skip.reason for skip in plan.skipped)
         raise ConfigError(f"{path}: matrix: no cell is left to run: {why}")
     return PreparedRun(
-        run_id=check_run_id(run_id) if run_id else new_run_id(now),
+        run_id=check_run_id(request.run_id) if request.run_id else new_run_id(now),
         part="1",
-        experiment_id=experiment_id(chosen.id, chosen.name, data / "ids", now),
         experiment=chosen,
         catalog=catalog,
         plan=plan,
@@ -150,8 +151,7 @@ def _resumed(
     return PreparedRun(
         run_id=run_id,
         part=str(parts + 1),
-        experiment_id=row["experiment_id"],
-        experiment=experiment,
+        experiment=experiment.model_copy(update={"id": row["experiment_id"]}),
         catalog=catalog,
         plan=plan,
         todo=todo,
@@ -175,10 +175,10 @@ def _simulated(cells: Iterable[Cell], catalog: Catalog) -> bool:
 
 
 def run_row(run: PreparedRun) -> RunRow:
-    """The run's row as it starts."""
+    """The run's row as it starts; draws the experiment's id if the file names none."""
     experiment = run.experiment
     return RunRow(
-        experiment_id=run.experiment_id,
+        experiment_id=experiment_id(experiment.id, experiment.name, run.data / "ids", run.started_at),
         experiment_name=experiment.name,
         owner=experiment.owner,
         purpose=experiment.purpose,
@@ -238,6 +238,12 @@ def without_login(url: str | None) -> str | None:
         return url
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def label(cell: Cell) -> str:
+    """A cell in words: model, target, settings if any, workload."""
+    settings = ", ".join(f"{key}={value}" for key, value in cell.settings.items())
+    return " ".join(part for part in (cell.model, "on", cell.target, settings, f"({cell.workload})") if part)
 
 
 def cell_work(run: PreparedRun, cell: Cell) -> CellWork:
