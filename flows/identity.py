@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.yaml_lines import ConfigError
 
-RUN_ID = re.compile(r"^R\d{8}T\d{6}Z-[0-9a-f]{4}$")
+RUN_ID = re.compile(r"R\d{8}T\d{6}Z-[0-9a-f]{4}")
 
 
 def new_run_id(now: datetime) -> str:
@@ -45,6 +45,6 @@ def check_run_id(run_id: str) -> str:
     Raises:
         ConfigError: it has not; it could be anything, so it never becomes a path.
     """
-    if not RUN_ID.match(run_id):
+    if not RUN_ID.fullmatch(run_id):
         raise ConfigError(f"run {run_id!r}: not a run id; expected one like R20261121T023000Z-9f3a")
     return run_id
