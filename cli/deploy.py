@@ -21,7 +21,9 @@ def main() -> int:
             client.create_work_pool(WorkPoolCreate(name=sys.argv[1], type="process"))
         except ObjectAlreadyExists:
             print(f"work pool {sys.argv[1]} is there already")
-    return subprocess.run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], check=False
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""List the servers that listen on this machine's usual ports and the configured targets, with their models."""
+"""List the configured servers that answer and those on this machine's usual ports, with their models."""
 
 import argparse
 import os
@@ -75,7 +75,9 @@ def search() -> Iterator[Found]:
     for port, usual in USUAL_PORTS.items():
         base_url = f"http://127.0.0.1:{port}"
         if base_url not in asked:
-            target = Target(name=f"port {port}", kind="openai", life="attached", base_url=base_url, timeout_s=3.0)
+            target = Target(
+                name=f"port {port}", kind="openai", life="attached", base_url=base_url, timeout_s=3.0
+            )
             yield from ask(target, usual)
 
 

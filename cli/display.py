@@ -41,7 +41,9 @@ class Display:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, refresh_per_second=5, transient=True) if console.is_terminal else None
+        self._live = (
+            Live(console=console, refresh_per_second=5, transient=True) if console.is_terminal else None
+        )
         self._cell = ""
         self._stage = "starting Prefect"
         self._load = ""

@@ -114,7 +114,12 @@ def gpu() -> Finding:
         if reader.unavailable_reason is None:
             names = ", ".join(sorted({s.device_name or "unnamed" for s in reader.read("doctor")}))
             return Finding("gpu", "ok", names or "NVML answers and lists no device")
-        return Finding("gpu", "note", f"{reader.unavailable_reason}: GPU columns will be NULL", "install the NVIDIA driver")
+        return Finding(
+            "gpu",
+            "note",
+            f"{reader.unavailable_reason}: GPU columns will be NULL",
+            "install the NVIDIA driver",
+        )
 
 
 def langfuse() -> Finding:
@@ -122,7 +127,9 @@ def langfuse() -> Finding:
     reason = receiver_problem(langfuse_settings())
     if reason is None:
         return Finding("langfuse", "ok", "keys are set; runs are exported when they have ended")
-    return Finding("langfuse", "note", f"{reason}: no traces", "set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY")
+    return Finding(
+        "langfuse", "note", f"{reason}: no traces", "set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+    )
 
 
 def targets(catalog: Catalog) -> Iterator[Finding]:
@@ -132,13 +139,21 @@ def targets(catalog: Catalog) -> Iterator[Finding]:
         try:
             backend = open_backend(open_target(name, config, os.environ))
             if config.life == "managed":
-                command = str(config.options.get("command", sys.executable if config.kind == "simulator" else config.kind))
+                command = str(
+                    config.options.get(
+                        "command", sys.executable if config.kind == "simulator" else config.kind
+                    )
+                )
                 found = shutil.which(command.split()[0])
                 fix = None if found else f"install it, or set options.command of target {name}"
                 yield Finding(what, "ok" if found else "note", f"managed, started by {command}", fix)
             elif backend.alive():
-                yield Finding(what, "ok", f"answers; models: {', '.join(backend.list_models()) or 'none listed'}")
+                yield Finding(
+                    what, "ok", f"answers; models: {', '.join(backend.list_models()) or 'none listed'}"
+                )
             else:
-                yield Finding(what, "note", f"nothing answers at {config.base_url}", "start it, or correct base_url")
+                yield Finding(
+                    what, "note", f"nothing answers at {config.base_url}", "start it, or correct base_url"
+                )
         except (BenchError, ConfigError) as error:
             yield Finding(what, "note", str(error), "correct it in targets.yaml")

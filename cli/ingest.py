@@ -25,7 +25,9 @@ def run(args: argparse.Namespace) -> int:
     rows = sum(report.rows_by_table.values())
     if args.json:
         skipped = [{"landing": str(path), "reason": reason} for path, reason in report.skipped]
-        write_json({"stages": report.stages_ingested, "rows": report.rows_by_table, "skipped": skipped}, args.json)
+        write_json(
+            {"stages": report.stages_ingested, "rows": report.rows_by_table, "skipped": skipped}, args.json
+        )
     else:
         print(f"{rows} rows of {report.stages_ingested} stages ingested")
     for path, reason in report.skipped:

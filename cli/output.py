@@ -26,7 +26,9 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_lang(parser: argparse.ArgumentParser) -> None:
     """Offer `--lang`; the default follows BAKEOFF_LANG, then the locale."""
-    parser.add_argument("--lang", choices=("en", "ko"), default=default_lang(), help="language of what is shown")
+    parser.add_argument(
+        "--lang", choices=("en", "ko"), default=default_lang(), help="language of what is shown"
+    )
 
 
 def default_lang() -> Lang:

@@ -16,7 +16,9 @@ FAILURES = (WarehouseError, ReportError)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `bakeoff report` takes."""
     parser.add_argument("run", nargs="?", metavar="RUN_ID", help="the newest run if absent")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write; data/reports/RUN_ID.html if absent")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="where to write; data/reports/RUN_ID.html if absent"
+    )
     add_lang(parser)
     add_json(parser)
 

@@ -37,12 +37,22 @@ STOP_GRACE_S = 30.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `bakeoff run` takes."""
-    parser.add_argument("experiment", nargs="?", default="quick-start", help="a name in configs/experiments, or a file")
-    parser.add_argument("--plan", action="store_true", help="show the cells and an estimate of time; start nothing")
-    parser.add_argument("--resume", metavar="RUN_ID", help="continue a run that was killed; ended cells are kept")
-    parser.add_argument("--retry-failed", action="store_true", help="with --resume: also run cells that had failed")
+    parser.add_argument(
+        "experiment", nargs="?", default="quick-start", help="a name in configs/experiments, or a file"
+    )
+    parser.add_argument(
+        "--plan", action="store_true", help="show the cells and an estimate of time; start nothing"
+    )
+    parser.add_argument(
+        "--resume", metavar="RUN_ID", help="continue a run that was killed; ended cells are kept"
+    )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="with --resume: also run cells that had failed"
+    )
     for name in ("target", "model", "workload"):
-        parser.add_argument(f"--{name}", action="append", metavar="NAME", help=f"only this {name} (may be repeated)")
+        parser.add_argument(
+            f"--{name}", action="append", metavar="NAME", help=f"only this {name} (may be repeated)"
+        )
     parser.add_argument("--repeats", type=int, metavar="N", help="answers to each question")
     add_lang(parser)
     add_json(parser)
@@ -75,7 +85,12 @@ def show_plan(run_: PreparedRun, args: argparse.Namespace) -> int:
     skipped += [(cell_id, f"{outcome} before") for cell_id, outcome in run_.kept.items()]
     if args.json:
         cells = [
-            {"cell_id": c.cell_id, "cell": label(c), "estimate_s": s, "measured_before": c.cell_id in measured}
+            {
+                "cell_id": c.cell_id,
+                "cell": label(c),
+                "estimate_s": s,
+                "measured_before": c.cell_id in measured,
+            }
             for c, s in rows
         ]
         left_out = [{"what": what, "reason": reason} for what, reason in skipped]
@@ -129,7 +144,9 @@ def measure(request: Request, run_: PreparedRun) -> Event:
             interrupt(child, run_.run_id)
             raise
         if display.end is None:
-            why = (child.tail(3) if child.poll() is not None else server.tail(3) if server else []) or ["no output"]
+            why = (child.tail(3) if child.poll() is not None else server.tail(3) if server else []) or [
+                "no output"
+            ]
             raise BenchError(f"run {run_.run_id} ended early: {why[-1]}; see {logs / 'run.log'}")
         return display.end
 
@@ -161,7 +178,9 @@ def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
     missed = missed_goals(run_.experiment.goals, rows)
     if args.json:
         verdict = {"run_id": run_.run_id, "status": end["status"], "message": end["message"]}
-        write_json({**verdict, "missed_goals": missed, "report": end["report"], "leaderboard": rows}, args.json)
+        write_json(
+            {**verdict, "missed_goals": missed, "report": end["report"], "leaderboard": rows}, args.json
+        )
     show = console() if args.json != "-" else Console(stderr=True)
     show.print()
     show.print(leaderboard_table(rows, lang=args.lang))
@@ -171,7 +190,7 @@ def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
         show.print(f"\nreport  {end['report']}", soft_wrap=True)
     show.print("\nthree queries to try next:")
     for query in example_queries():
-        show.print(f"  bakeoff sql \"{query}\"", soft_wrap=True)
+        show.print(f'  bakeoff sql "{query}"', soft_wrap=True)
     if end["status"] != "completed":
         print(f"bakeoff run: {end['message']}", file=sys.stderr)
     return 0 if end["status"] == "completed" and not missed else 1

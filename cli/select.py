@@ -12,10 +12,14 @@ FAILURES = (WarehouseError,)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `bakeoff select` takes."""
-    parser.add_argument("--max-ttft-p95-ms", type=float, metavar="MS", help="limit on the p95 time to first token")
+    parser.add_argument(
+        "--max-ttft-p95-ms", type=float, metavar="MS", help="limit on the p95 time to first token"
+    )
     parser.add_argument("--min-quality", type=float, metavar="SHARE", help="least quality total, 0 to 1")
     parser.add_argument("--max-vram-mib", type=float, metavar="MIB", help="limit on the peak VRAM")
-    parser.add_argument("--simulated", action="store_true", help="choose among simulated cells, never mixed with real")
+    parser.add_argument(
+        "--simulated", action="store_true", help="choose among simulated cells, never mixed with real"
+    )
     add_json(parser)
 
 
@@ -35,5 +39,5 @@ def run(args: argparse.Namespace) -> int:
         show_rows(list(rows[0]), [list(row.values()) for row in rows])
     else:
         kind = "simulated" if args.simulated else "real"
-        print(f"no {kind} cell meets these limits; `bakeoff sql \"from leaderboard\"` shows all cells")
+        print(f'no {kind} cell meets these limits; `bakeoff sql "from leaderboard"` shows all cells')
     return 0 if rows else 1

@@ -21,7 +21,9 @@ POOL = "bakeoff"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `bakeoff serve` takes."""
-    parser.add_argument("--port", type=int, default=0, help="port of UI and API on loopback; a free one if absent")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of UI and API on loopback; a free one if absent"
+    )
     add_json(parser)
 
 

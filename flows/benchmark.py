@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.concurrency.sync import concurrency
 from prefect.states import Completed, Failed, State
+from tasks.export import export_traces
 
 from flows.config import ROOT
 from flows.plan import Cell
@@ -21,7 +22,6 @@ from flows.setup import (
 from flows.yaml_lines import ConfigError
 from tasks.answer import answer
 from tasks.artifacts import ProgressArtifact, publish_artifacts
-from tasks.export import export_traces
 from tasks.ingest import ingest
 from tasks.load_model import load_model
 from tasks.load_test import load_test
@@ -43,13 +43,16 @@ GPU_LIMIT = "bakeoff-gpu"
 LEASE_S = 60.0
 """A killed run gives its slot back after this long; a living one renews it."""
 
+AS_WRITTEN = Overrides()
+"""No change to the experiment file."""
+
 STAGES = (unload, load_model, warm_up, load_test, answer, score)
 
 
 @flow(name="benchmark", flow_run_name="{experiment}", persist_result=False)
 def benchmark(
     experiment: str = "quick-start",
-    overrides: Overrides = Overrides(),
+    overrides: Overrides = AS_WRITTEN,
     resume: str | None = None,
     retry_failed: bool = False,
     run_id: str | None = None,

@@ -212,7 +212,7 @@ def unknown(value: str, known: Iterable[str], what: str) -> str:
 
 
 def _loc(loc: tuple[int | str, ...]) -> Key:
-    """pydantic's location without the parts that name a validator instead of a key."""
+    """Pydantic's location without the parts that name a validator instead of a key."""
     return tuple(part for part in loc if part != "[key]")
 
 

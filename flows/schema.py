@@ -66,7 +66,9 @@ class ModelConfig(Strict):
     """A model: the name its server knows it by, and what is known of it."""
 
     served_name: str | None = None
-    targets: list[Name] | None = Field(default=None, description="the targets that can serve it; all if absent")
+    targets: list[Name] | None = Field(
+        default=None, description="the targets that can serve it; all if absent"
+    )
     family: str | None = None
     parameters_b: Positive | None = None
     quantisation: str | None = None

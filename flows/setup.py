@@ -125,9 +125,7 @@ def override(experiment: Experiment, overrides: Overrides, catalog: Catalog) -> 
     return changed
 
 
-def _resumed(
-    run_id: str, catalog: Catalog, data: Path, now: datetime, *, retry_failed: bool
-) -> PreparedRun:
+def _resumed(run_id: str, catalog: Catalog, data: Path, now: datetime, *, retry_failed: bool) -> PreparedRun:
     landing = data / "landing"
     if not (landing / run_id).is_dir():
         raise ConfigError(f"run {run_id}: nothing of it has landed in {landing}; start it anew")

@@ -17,7 +17,11 @@ def _load_test(session: CellSession) -> StageYield:
 
     def show(progress: Progress) -> None:
         session.progress.event(
-            "load", finished=progress.n_finished, ok=progress.n_ok, total=progress.n_intended, rps=progress.rps
+            "load",
+            finished=progress.n_finished,
+            ok=progress.n_ok,
+            total=progress.n_intended,
+            rps=progress.rps,
         )
 
     summary = run_load(session.backend.endpoint(), work.load, log_path=log_path, on_progress=show)

@@ -71,7 +71,7 @@ class CellRow:
 
 @dataclass(frozen=True, kw_only=True)
 class StageRow:
-    """One stage of a cell; `outcome` is ok or failed, the three `*_ready`/`first` durations where they apply."""
+    """One stage of a cell; `outcome` is ok or failed; durations that do not apply to it are None."""
 
     stage: str
     outcome: str

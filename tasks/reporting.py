@@ -14,7 +14,12 @@ class ReportError(Exception):
 
 
 def write_report(
-    warehouse: Path, folder: Path, run_id: str | None, *, lang: Literal["en", "ko"], output: Path | None = None
+    warehouse: Path,
+    folder: Path,
+    run_id: str | None,
+    *,
+    lang: Literal["en", "ko"],
+    output: Path | None = None,
 ) -> Path:
     """Render the report of a run, the newest if `run_id` is None, and return its file.
 

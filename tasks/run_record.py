@@ -43,7 +43,9 @@ def recorded_run(
     the block is left by an exception (Ctrl-C, a full disk), the run and its open attempt are marked
     interrupted, as far as that can still be written.
     """
-    mark_interrupted(landing_root, run_id, reason="the process that ran this attempt ended before the cell did")
+    mark_interrupted(
+        landing_root, run_id, reason="the process that ran this attempt ended before the cell did"
+    )
     sandbox: SandboxReport = probe()
     row = dataclasses.replace(row, isolation=sandbox.isolation, isolation_reason=sandbox.reason)
     environment = read_environment(config_hash=row.config_hash, root=root)

@@ -2,6 +2,7 @@
 
 from evaluators.judge import JudgedAnswer, judge
 from evaluators.lint import ruff_lint
+
 from evaluators.records import Check, Score
 from evaluators.sandbox import execute_in_sandbox
 from tasks.session import CellSession, StageOutcome, StageYield

@@ -20,7 +20,9 @@ def _warm_up(session: CellSession) -> StageYield:
         why = next((r.error or r.outcome for r in requests), "nothing was sent")
         failure = f"no warm-up request of {summary.n_intended} succeeded: {why}"
     first = requests[0] if requests and requests[0].outcome == "ok" else None
-    first_ms = (first.closed_ns - first.sent_ns) / 1e6 if first and first.closed_ns and first.sent_ns else None
+    first_ms = (
+        (first.closed_ns - first.sent_ns) / 1e6 if first and first.closed_ns and first.sent_ns else None
+    )
     return StageYield(
         line=failure or f"{len(good)} of {summary.n_intended} requests succeeded",
         tables={"requests": requests},

@@ -34,7 +34,9 @@ def test_run_id_has_the_shape_that_is_checked() -> None:
     assert check_run_id(new_run_id(NOW)).startswith("R20261121T023000Z-")
 
 
-@pytest.mark.parametrize("bad", ["", "../../etc", "R20261121T023000Z-9f3a/..", "R20261121T023000Z-9f3a\n", "run"])
+@pytest.mark.parametrize(
+    "bad", ["", "../../etc", "R20261121T023000Z-9f3a/..", "R20261121T023000Z-9f3a\n", "run"]
+)
 def test_what_is_no_run_id_never_becomes_a_path(bad: str) -> None:
     with pytest.raises(ConfigError, match="not a run id"):
         check_run_id(bad)

@@ -15,7 +15,9 @@ settings = st.dictionaries(names, st.integers() | st.text(max_size=5) | st.boole
 
 def test_matrix_is_multiplied_out_in_order() -> None:
     matrix = EXPERIMENT.matrix.model_copy(update={"settings": {"context_tokens": [12800, 41200]}})
-    plan = plan_cells(EXPERIMENT.model_copy(update={"matrix": matrix, "workloads": ["quick", "low"]}), CATALOG)
+    plan = plan_cells(
+        EXPERIMENT.model_copy(update={"matrix": matrix, "workloads": ["quick", "low"]}), CATALOG
+    )
     assert len(plan.cells) == 3 * 2 * 2
     assert [cell.index for cell in plan.cells] == list(range(1, 13))
     assert [cell.workload for cell in plan.cells[:2]] == ["quick", "low"]
@@ -24,7 +26,9 @@ def test_matrix_is_multiplied_out_in_order() -> None:
 
 
 def test_a_model_is_skipped_on_a_target_that_cannot_serve_it_and_says_why() -> None:
-    matrix = EXPERIMENT.matrix.model_copy(update={"targets": ["simulator", "my-server"], "models": ["sim-hasty"]})
+    matrix = EXPERIMENT.matrix.model_copy(
+        update={"targets": ["simulator", "my-server"], "models": ["sim-hasty"]}
+    )
     plan = plan_cells(EXPERIMENT.model_copy(update={"matrix": matrix}), CATALOG)
     assert [cell.target for cell in plan.cells] == ["simulator"]
     assert [(s.target, s.reason) for s in plan.skipped] == [
@@ -33,7 +37,9 @@ def test_a_model_is_skipped_on_a_target_that_cannot_serve_it_and_says_why() -> N
 
 
 @given(names, names, settings, names)
-def test_cell_id_is_stable_and_safe_as_a_folder(target: str, model: str, given: dict[str, object], load: str) -> None:
+def test_cell_id_is_stable_and_safe_as_a_folder(
+    target: str, model: str, given: dict[str, object], load: str
+) -> None:
     first = cell_id(target, model, given, load)
     again = cell_id(target, model, dict(reversed(given.items())), load)
     assert first == again
