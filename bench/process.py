@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+import psutil
+
 from bench.errors import BenchError
 
 _WATCHDOG = Path(__file__).with_name("watchdog.py")
@@ -228,3 +230,14 @@ class OwnedProcess:
         """The last line of output that is not blank, shortened to 200 characters; None if there is none."""
         lines = [line.strip() for line in self.tail() if line.strip()]
         return lines[-1][:200] if lines else None
+
+
+def tree_of(process: OwnedProcess | None) -> list[int]:
+    """Ids of a running program and of all it started, its own first; empty if it does not run."""
+    if process is None or not process.running:
+        return []
+    try:
+        below = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return [process.pid, *(child.pid for child in below)]
