@@ -18,8 +18,8 @@ from reports.numbers import measured, shown
 from reports.ranking import Group, finished, frontier, latency_column
 from reports.text import Labels
 
-WIDE_PX = 1120.0
-HALF_PX = 544.0
+WIDE_PX = 1160.0
+HALF_PX = 564.0
 NARROW_PX = 344.0
 
 Names = Mapping[str, CellName]
@@ -27,12 +27,17 @@ Names = Mapping[str, CellName]
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure for wide and narrow pages, a heading of its own ('' for none), and remarks below it."""
+    """A figure for wide and narrow pages, a heading of its own ('' for none), and remarks below it.
+
+    `wide_remark` and `narrow_remark` concern one of the two drawings only ('' for none).
+    """
 
     wide: Markup
     narrow: Markup
     heading: str = ""
     remarks: tuple[str, ...] = ()
+    wide_remark: str = ""
+    narrow_remark: str = ""
 
 
 def tradeoff(group: Group, goals: Sequence[Goal], names: Names, labels: Labels) -> Figure | None:
@@ -62,11 +67,16 @@ def tradeoff(group: Group, goals: Sequence[Goal], names: Names, labels: Labels) 
         labels("tradeoff.axis_y"),
         "",
     )
-    wide, _ = scatter(points, axes, width=WIDE_PX)
-    narrow, unnamed = scatter(points, axes, width=NARROW_PX)
+    wide, wide_unnamed = scatter(points, axes, width=WIDE_PX)
+    narrow, narrow_unnamed = scatter(points, axes, width=NARROW_PX)
     left_out = [str(names[row["cell_id"]]) for row in group.rows if row not in drawn]
-    remarks = _tradeoff_remarks(column, bool(goals), unnamed, left_out, labels)
-    return Figure(wide, narrow, _heading(group, labels), remarks)
+    return Figure(
+        wide,
+        narrow,
+        remarks=_tradeoff_remarks(column, bool(goals), left_out, labels),
+        wide_remark=labels("tradeoff.unnamed", n=wide_unnamed) if wide_unnamed else "",
+        narrow_remark=labels("tradeoff.unnamed", n=narrow_unnamed) if narrow_unnamed else "",
+    )
 
 
 def quality_profile(rows: Sequence[Row], names: Names, known: Known) -> Figure:
@@ -96,8 +106,9 @@ def latency_percentiles(rows: Sequence[Row], names: Names, known: Known) -> Figu
 
 
 def request_timelines(rows: Sequence[Row], names: Names, labels: Labels) -> list[Figure]:
-    """One panel per cell that has requests, in the order of `names`; shared scales."""
+    """One panel per named cell that has requests, in the order of `names`; shared scales."""
     by_cell = _by_cell(rows, names)
+    rows = [row for each in by_cell.values() for row in each]
     top = max((ms for row in rows if (ms := measured(row["ttft_intended_ms"])) is not None), default=1.0)
     span = max((float(row["t_s"]) for row in rows), default=1.0)
     figures = []
@@ -120,13 +131,14 @@ def request_timelines(rows: Sequence[Row], names: Names, labels: Labels) -> list
 
 
 def memory_timelines(rows: Sequence[Row], names: Names, labels: Labels) -> list[Figure]:
-    """One panel per cell with a GPU reading, in the order of `names`; shared scales."""
-    read = [row for row in rows if measured(row["memory_used_mib"]) is not None]
+    """One panel per named cell with a GPU reading, in the order of `names`; shared scales."""
+    by_cell = _by_cell(rows, names)
+    read = [row for e in by_cell.values() for row in e if measured(row["memory_used_mib"]) is not None]
     top = max((float(row["memory_used_mib"]) for row in read), default=1.0)
     span = max((float(row["t_s"]) for row in read), default=1.0)
     with_reading = {row["cell_id"] for row in read}
     figures = []
-    for cell_id, each in _by_cell(rows, names).items():
+    for cell_id, each in by_cell.items():
         if cell_id in with_reading:
             cell = Memory(
                 labels("memory.figure", name=names[cell_id]),
@@ -162,20 +174,14 @@ def _figures_of(row: Row, column: str) -> str:
 
 
 def _tradeoff_remarks(
-    column: str, with_goals: bool, unnamed: int, left_out: Sequence[str], labels: Labels
+    column: str, with_goals: bool, left_out: Sequence[str], labels: Labels
 ) -> tuple[str, ...]:
     remarks = [labels("tradeoff.hollow")] if with_goals else []
     if column == "ttft_p50_ms":
         remarks.append(labels("tradeoff.no_p95"))
     if left_out:
         remarks.append(labels("tradeoff.left_out", names=", ".join(left_out)))
-    if unnamed:
-        remarks.append(labels("tradeoff.unnamed", n=unnamed))
     return tuple(remarks)
-
-
-def _heading(group: Group, labels: Labels) -> str:
-    return labels("page.workload", workload=group.workload)
 
 
 def _why(row: Row, column: str, known: Known) -> str:

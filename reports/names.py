@@ -53,6 +53,13 @@ def cell_names(rows: Sequence[Row], *, with_workload: bool = True) -> dict[str, 
     return _told_apart(names)
 
 
+def short_names(names: Mapping[str, CellName]) -> dict[str, CellName]:
+    """The same without the models' owners (`owner/model`), for figures; unchanged if two would look alike."""
+    short = {cell: CellName(name.model.rsplit("/", 1)[-1], name.detail) for cell, name in names.items()}
+    clear = len(set(short.values())) == len(names) and all(name.model for name in short.values())
+    return short if clear else dict(names)
+
+
 def _varying(settings: list[dict[str, str]]) -> list[str]:
     keys = {key: None for each in settings for key in each}
     return [key for key in keys if len({each.get(key) for each in settings}) > 1]

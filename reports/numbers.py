@@ -21,7 +21,7 @@ KINDS: dict[str, Kind] = {
     "score": Kind(1.0, 2),  # 0..1 as it is stored
     "percent": Kind(100.0, 1),  # a ratio 0..1, shown in %
     "ms": Kind(1.0, None),
-    "s": Kind(0.001, 2),  # stored in ms, shown in seconds
+    "s": Kind(0.001, None),  # stored in ms, shown in seconds
     "gib": Kind(1 / 1024, 1),  # stored in MiB
     "rate": Kind(1.0, None),
     "usd": Kind(1.0, None),

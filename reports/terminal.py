@@ -37,7 +37,7 @@ def leaderboard_table(rows: Sequence[Row], *, lang: str, failures: Sequence[Row]
     labels = load_labels(lang)
     groups = comparable_groups(rows)
     content = leaderboard_of(groups, TERMINAL, Known(labels, None, failed_reasons(failures)))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), caption_justify="left", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption_justify="left", title_justify="left")
     table.caption_style = "dim"
     if any(group.simulated for group in groups):
         table.title = Text(labels("terminal.simulated"), style="bold black on yellow")

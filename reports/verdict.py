@@ -36,13 +36,19 @@ class Verdict:
 
 
 def verdict_of(group: Group, goals: Sequence[Goal], labels: Labels) -> Verdict:
-    """The verdict over one group of comparable rows."""
+    """The verdict over one group of comparable rows.
+
+    With goals the choice is among the rows that meet all of them, if there are any; else among all.
+    """
     rows = [row for row in group.rows if finished(row)]
     names = cell_names(group.rows, with_workload=False)
     fast = latency_column(rows)
-    sentences = _headline(rows, group.rows, goals, names, labels)
-    sentences += _speed(rows, fast, names, labels)
-    sentences += _warnings(rows, names, labels)
+    passing = [row for row in rows if meets_all(goals, row)] if goals else []
+    choice = passing or rows
+    lead = best_rows(choice, "quality", "score", highest=True)
+    sentences = [_headline(lead, rows, group.rows, passing, goals, names, labels)]
+    sentences += _speed(lead, choice, fast, names, labels)
+    sentences += _warnings(lead, names, labels)
     picks = _picks(rows, fast, names, labels)
     return Verdict(group.simulated, group.workload, tuple(sentences), tuple(picks))
 
@@ -59,81 +65,67 @@ def best_rows(rows: Sequence[Row], column: str, kind: str, *, highest: bool) -> 
 
 
 def _headline(
+    lead: Sequence[Row],
     rows: Sequence[Row],
     every: Sequence[Row],
+    passing: Sequence[Row],
     goals: Sequence[Goal],
     names: dict[str, CellName],
     labels: Labels,
-) -> list[str]:
-    if not rows:
-        return [labels("verdict.none_finished", n=len(every))]
-    best = best_rows(rows, "quality", "score", highest=True)
-    if not best:
-        reasons = {one_line(row["quality_reason"], limit=200) for row in rows if row["quality_reason"]}
-        return [
-            labels("verdict.no_quality", reason="; ".join(sorted(reasons)[:2]) or labels("missing.unknown"))
-        ]
-    if goals:
-        return [_goal_headline(rows, goals, names, labels)]
-    quality = shown(best[0]["quality"], "score")
-    if len(best) > 1:
-        return [labels("verdict.best_tied", names=_joined(best, names), quality=quality, n=len(rows))]
-    key = "verdict.best" if len(rows) > 1 else "verdict.only"
-    return [labels(key, name=names[best[0]["cell_id"]], quality=quality, n=len(rows))]
-
-
-def _goal_headline(
-    rows: Sequence[Row], goals: Sequence[Goal], names: dict[str, CellName], labels: Labels
 ) -> str:
-    passing = best_rows([row for row in rows if meets_all(goals, row)], "quality", "score", highest=True)
+    if not rows:
+        return labels("verdict.none_finished", n=len(every))
+    if not lead:
+        reasons = {one_line(row["quality_reason"], limit=200) for row in rows if row["quality_reason"]}
+        return labels(
+            "verdict.no_quality", reason="; ".join(sorted(reasons)[:2]) or labels("missing.unknown")
+        )
+    name, quality = names[lead[0]["cell_id"]], shown(lead[0]["quality"], "score")
     if passing:
         return labels(
-            "verdict.meets_goals",
-            names=_joined(passing, names),
-            quality=shown(passing[0]["quality"], "score"),
-            met=sum(meets_all(goals, row) for row in rows),
-            n=len(rows),
+            "verdict.meets_goals", names=_joined(lead, names), quality=quality, met=len(passing), n=len(every)
         )
-    best = best_rows(rows, "quality", "score", highest=True)[0]
+    if goals:
+        missed = "; ".join(str(goal) for goal in goals if met(goal, lead[0]) is not True)
+        return labels("verdict.misses_goals", name=name, quality=quality, missed=missed)
+    if len(lead) > 1:
+        return labels("verdict.best_tied", names=_joined(lead, names), quality=quality, n=len(rows))
     return labels(
-        "verdict.misses_goals",
-        name=names[best["cell_id"]],
-        quality=shown(best["quality"], "score"),
-        missed="; ".join(str(goal) for goal in goals if met(goal, best) is not True),
+        "verdict.best" if len(rows) > 1 else "verdict.only", name=name, quality=quality, n=len(rows)
     )
 
 
-def _speed(rows: Sequence[Row], fast: str, names: dict[str, CellName], labels: Labels) -> list[str]:
-    """How the fastest compares with the best: in one sentence, only where both are known and differ."""
-    best = best_rows(rows, "quality", "score", highest=True)
-    fastest = best_rows(rows, fast, "ms", highest=False)
-    if not fastest or len(rows) < 2:
+def _speed(
+    lead: Sequence[Row], choice: Sequence[Row], fast: str, names: dict[str, CellName], labels: Labels
+) -> list[str]:
+    """How the fastest of the choice compares with the leader, where there is something to compare."""
+    fastest = best_rows(choice, fast, "ms", highest=False)
+    if not fastest or len(choice) < 2:
         return []
     metric = labels(f"metric.{fast.removesuffix('_ms')}")
-    digits = decimals_of("ms", [row[fast] for row in rows])
+    digits = decimals_of("ms", [row[fast] for row in (*fastest, *lead[:1])])
     ms = shown(fastest[0][fast], "ms", digits)
-    if not best:
+    if not lead:
         return [labels("verdict.fastest", names=_joined(fastest, names), metric=metric, ms=ms)]
-    ids = {row["cell_id"] for row in fastest}
-    if best[0]["cell_id"] in ids:
+    if lead[0]["cell_id"] in {row["cell_id"] for row in fastest}:
         return [labels("verdict.also_fastest", metric=metric, ms=ms)]
     values = {
         "name": names[fastest[0]["cell_id"]],
         "metric": metric,
         "ms": ms,
-        "best_ms": shown(best[0][fast], "ms", digits),
+        "best_ms": shown(lead[0][fast], "ms", digits),
         "quality": shown(fastest[0]["quality"], "score"),
     }
     return [labels("verdict.trade" if values["quality"] != NULL else "verdict.trade_unscored", **values)]
 
 
-def _warnings(rows: Sequence[Row], names: dict[str, CellName], labels: Labels) -> list[str]:
+def _warnings(lead: Sequence[Row], names: dict[str, CellName], labels: Labels) -> list[str]:
     """Errors of the cell that leads; a recommendation must not hide them."""
-    for row in best_rows(rows, "quality", "score", highest=True)[:1]:
+    for row in lead[:1]:
         rate = measured(row["error_rate"])
         if rate is not None and rate >= _WORTH_SAYING_ERRORS:
-            name = names[row["cell_id"]]
-            return [labels("verdict.errors", name=name, percent=shown(rate, "percent"), n=row["n_requests"])]
+            name, n = names[row["cell_id"]], shown(row["n_requests"], "count")
+            return [labels("verdict.errors", name=name, percent=shown(rate, "percent"), n=n)]
     return []
 
 
@@ -151,7 +143,7 @@ def _picks(rows: Sequence[Row], fast: str, names: dict[str, CellName], labels: L
         if best and len(rows) > 1:
             heading = labels(title, metric=labels(f"metric.{fast.removesuffix('_ms')}"))
             value = f"{shown(best[0][column], kind)} {unit}".strip()
-            each = tuple(str(names[row["cell_id"]]) for row in best[:_MOST_NAMES])
+            each = tuple(str(names[row["cell_id"]]) for row in best) if len(best) <= _MOST_NAMES else ()
             picks.append(Pick(heading, each, value, _beside(best, column, fast, labels)))
     return picks
 

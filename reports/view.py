@@ -8,7 +8,7 @@ from reports.charts.latency import legend
 from reports.data import ReportData, Row
 from reports.goals import goals_of
 from reports.missing import Known, sample_size
-from reports.names import CellName, cell_names, settings_of
+from reports.names import CellName, cell_names, settings_of, short_names
 from reports.numbers import measured
 from reports.ranking import Group, comparable_groups
 from reports.tables import Table, build_table
@@ -26,7 +26,7 @@ def known_of(data: ReportData, labels: Labels) -> Known:
 
 
 def leaderboard_of(groups: Sequence[Group], shown: Sequence[columns.Column], known: Known) -> Table:
-    """The leaderboard with a block for each comparable group; names tell cells apart within their group."""
+    """A table with a block for each comparable group; names tell cells apart within their group."""
     names = [
         cell_names(group.rows, with_workload=False)[row["cell_id"]] for group in groups for row in group.rows
     ]
@@ -48,15 +48,13 @@ def view_of(data: ReportData, labels: Labels) -> dict[str, Any]:
         "run": data.run,
         "simulated": True in kinds,
         "mixed": len(kinds) > 1,
-        "groups": groups,
-        "several_groups": len(groups) > 1,
         "facts": sections.run_facts(data.run, data.leaderboard, labels),
         "story": sections.run_story(data.run, labels),
         "verdicts": [verdict_of(group, goals, labels) for group in groups],
         "goals": sections.goal_lines(goals, data.leaderboard, labels),
         "any_quality": any(measured(row["quality"]) is not None for row in ordered),
         "leaderboard": leaderboard_of(groups, columns.LEADERBOARD, known),
-        "latency_table": _latency_table(groups, names, known),
+        "latency_table": leaderboard_of(groups, columns.LATENCY, known),
         "sample_size": sample_size,
         "model_card": _plain_table(data.model_card, columns.MODEL_CARD, known),
         "resources": _resources(data, names, known),
@@ -69,35 +67,40 @@ def view_of(data: ReportData, labels: Labels) -> dict[str, Any]:
         "environment": sections.environment_facts(data.environment, data.run, labels),
         "definitions": _definitions(labels),
         "sql": data.sql,
-        **_figures(data, groups, ordered, names, known),
-    }
-
-
-def _figures(
-    data: ReportData,
-    groups: Sequence[Group],
-    ordered: Sequence[Row],
-    names: Mapping[str, CellName],
-    known: Known,
-) -> dict[str, Any]:
-    labels, goals = known.labels, goals_of(data.run)
-    tradeoffs = [
-        figures.tradeoff(group, goals, cell_names(group.rows, with_workload=False), labels)
-        for group in groups
-    ]
-    return {
-        "tradeoffs": [figure for figure in tradeoffs if figure],
-        "profile": figures.quality_profile(ordered, names, known) if ordered else None,
-        "latency": figures.latency_percentiles(ordered, names, known) if ordered else None,
+        "figures": _figures(data, groups, known),
+        "headings": [_heading_of(group, groups, labels) for group in groups],
         "latency_legend": legend(width=200.0),
-        "requests": figures.request_timelines(data.requests_series, names, labels),
-        "memory": figures.memory_timelines(data.vram_timeline, names, labels),
     }
 
 
-def _latency_table(groups: Sequence[Group], names: Mapping[str, CellName], known: Known) -> Table:
-    listed = [names[row["cell_id"]] for group in groups for row in group.rows]
-    return build_table([group.rows for group in groups], columns.LATENCY, listed, known)
+def _figures(data: ReportData, groups: Sequence[Group], known: Known) -> list[dict[str, Any]]:
+    """The figures of each comparable group; cells are named as briefly as tells them apart in it."""
+    labels, goals = known.labels, goals_of(data.run)
+    drawn = []
+    for group in groups:
+        names = short_names(cell_names(group.rows, with_workload=False))
+        drawn.append(
+            {
+                "heading": _heading_of(group, groups, labels),
+                "simulated": group.simulated,
+                "tradeoff": figures.tradeoff(group, goals, names, labels),
+                "profile": figures.quality_profile(group.rows, names, known),
+                "latency": figures.latency_percentiles(group.rows, names, known),
+                "requests": figures.request_timelines(data.requests_series, names, labels),
+                "memory": figures.memory_timelines(data.vram_timeline, names, labels),
+            }
+        )
+    return drawn
+
+
+def _heading_of(group: Group, groups: Sequence[Group], labels: Labels) -> str:
+    """What the group is called where there are several, and whether it is simulated where both kinds are."""
+    if len(groups) < 2:
+        return ""
+    heading = labels("page.workload", workload=one_line(group.workload))
+    if len({each.simulated for each in groups}) < 2:
+        return heading
+    return f"{heading} · {labels('page.simulated_part' if group.simulated else 'page.real_part')}"
 
 
 def _resources(data: ReportData, names: Mapping[str, CellName], known: Known) -> Table | None:

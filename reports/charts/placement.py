@@ -42,8 +42,8 @@ class Wanted:
     height: float
 
 
-# Right of the point first, as one reads; then left, above, below and the corners.
-_DIRECTIONS = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1))
+# Above first: a step to the right of a leading point takes the place beside it. Then beside, then below.
+_DIRECTIONS = ((1, -1), (-1, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (0, -1), (0, 1))
 _DISTANCES_PX = (9.0, 20.0, 34.0, 52.0, 74.0, 100.0)
 
 
@@ -89,7 +89,7 @@ def _candidates(label: Wanted) -> list[Box]:
     boxes = []
     for distance in _DISTANCES_PX:
         for dx, dy in _DIRECTIONS:
-            reach = distance if not (dx and dy) else distance * 0.7
+            reach = distance if not (dx and dy) else distance * 0.85
             cx = label.x + dx * (reach + label.width / 2)
             cy = label.y + dy * (reach + label.height / 2)
             boxes.append(

@@ -62,7 +62,7 @@ def linear_ticks(low: float, high: float, wanted: int) -> list[float]:
     if not rough > 0 or not math.isfinite(rough):
         return [low]
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.7)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [index * step for index in range(first, last + 1)]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -13,6 +14,9 @@ _RADIUS = 5.5
 _LINE_PX = 14.0
 _MOST_WITH_FIGURES = 8
 _LEADER_FROM_PX = 14.0
+_BOLDER = 1.12
+
+Place = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,9 @@ def scatter(
     xs = from_zero([p.x for p in extent], frame.left, frame.right)
     ys = around([p.y for p in extent], frame.bottom, frame.top, least=0.2, bounds=(0.0, 1.0))
     ordered = sorted(points, key=lambda p: (not p.leading, -p.y, p.x))
-    labels, unnamed = _labels(ordered, xs, ys, frame, width)
-    drawn = [*_axes(axes, xs, ys, frame, width, height), _front(points, xs, ys, frame), *labels]
+    front = _front(points, xs, ys, frame)
+    labels, unnamed = _labels(ordered, xs, ys, frame, width, _clear_of(front))
+    drawn = [*_axes(axes, xs, ys, frame, width, height), path(front, "front"), *labels]
     drawn += [_mark(point, xs, ys) for point in reversed(ordered)]
     return figure(width, height, axes.title, *drawn), unnamed
 
@@ -75,17 +80,25 @@ def _axes(axes: Axes, xs: Scale, ys: Scale, frame: Box, width: float, height: fl
     return drawn
 
 
-def _front(points: Sequence[Point], xs: Scale, ys: Scale, frame: Box) -> Markup:
+def _front(points: Sequence[Point], xs: Scale, ys: Scale, frame: Box) -> list[Place]:
     """The best quality to be had at each latency: a step from each leading point to the next."""
     leading = sorted((p.x, p.y) for p in points if p.leading)
-    steps: list[tuple[float, float]] = []
+    steps: list[Place] = []
     for x, y in leading:
         if steps:
             steps.append((xs(x), steps[-1][1]))
         steps.append((xs(x), ys(y)))
     if steps:
         steps.append((frame.right, steps[-1][1]))
-    return path(steps, "front")
+    return steps
+
+
+def _clear_of(steps: Sequence[Place]) -> list[Box]:
+    """Where no label may be so that the line stays readable."""
+    return [
+        Box(min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2) + 1, max(y1, y2) + 1)
+        for (x1, y1), (x2, y2) in pairwise(steps)
+    ]
 
 
 def _mark(point: Point, xs: Scale, ys: Scale) -> Markup:
@@ -95,7 +108,7 @@ def _mark(point: Point, xs: Scale, ys: Scale) -> Markup:
 
 
 def _labels(
-    points: Sequence[Point], xs: Scale, ys: Scale, frame: Box, width: float
+    points: Sequence[Point], xs: Scale, ys: Scale, frame: Box, width: float, clear: Sequence[Box]
 ) -> tuple[list[Markup], int]:
     with_figures = len(points) <= _MOST_WITH_FIGURES
     widest = min(260.0, width * 0.5)
@@ -104,12 +117,17 @@ def _labels(
         Wanted(
             xs(point.x),
             ys(point.y),
-            max(width_of(name), width_of(point.figures, 11) if with_figures else 0.0),
+            max(
+                width_of(name) * (_BOLDER if point.leading else 1.0),
+                width_of(point.figures, 11) * with_figures,
+            ),
             _LINE_PX * (2 if with_figures else 1),
         )
         for point, name in zip(points, names, strict=True)
     ]
-    boxes = place(wanted, Box(frame.left, 20.0, width, frame.bottom - 2), point_radius=_RADIUS + 2)
+    boxes = place(
+        wanted, Box(frame.left, 20.0, width, frame.bottom - 2), point_radius=_RADIUS + 2, keep_clear=clear
+    )
     drawn: list[Markup] = []
     for point, name, want, box in zip(points, names, wanted, boxes, strict=True):
         if box is not None:
