@@ -89,7 +89,7 @@ class Receiver:
         wait_s = _FIRST_WAIT_S
         while True:
             reply = self._attempt(method, path, data, headers, deadline_s)
-            pause_s = wait_s if reply.retry_after_s is None else reply.retry_after_s
+            pause_s = max(wait_s, reply.retry_after_s or 0.0)
             if not reply.passing or time.monotonic() + pause_s >= deadline_s:
                 return reply
             time.sleep(pause_s)

@@ -72,7 +72,7 @@ def _explanation(reply: Reply, receiver: Receiver) -> str:
     if reply.status in known:
         return f": {known[reply.status]}"
     if reply.retry_after_s is not None:
-        return f": it asks to wait {reply.retry_after_s:g} s, longer than a batch may take"
+        return f": it asks to wait {reply.retry_after_s:g} s; a later export completes this one"
     body = _json_object(reply.body)
     said = [str(body[key]) for key in ("message", "error") if body is not None and key in body]
     return f": {receiver.one_line(said[0])}" if said else ""

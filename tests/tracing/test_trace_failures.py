@@ -86,6 +86,7 @@ def test_a_receiver_that_goes_away_leaves_an_incomplete_export_with_the_true_cou
     assert (report.n_traces_sent, report.n_spans_sent, len(double.spans)) == (15, 15, 15)
     assert (report.n_spans_expected, report.n_scores_expected, report.n_scores_sent) == (20, 40, 0)
     assert "503" in report.reason
+    assert {post.path for post in double.posts} == {SPANS_PATH}  # scores would only meet the same
 
 
 def test_broken_connections_and_passing_errors_are_tried_again_without_doubling(
@@ -154,6 +155,25 @@ def test_spans_that_the_receiver_rejects_are_not_counted(double, make_call, answ
     assert "rejected 3 of 10 spans: too old" in report.reason
 
 
+@pytest.mark.parametrize(("claimed", "counted"), [(-4, 10), (4, 6), (400, 0), ("4", 6)])
+def test_no_claim_of_the_receiver_takes_the_count_out_of_its_range(
+    double, make_call, answer, claimed, counted
+):
+    body = json.dumps({"partialSuccess": {"rejectedSpans": claimed}}).encode()
+    double.answer = lambda path, n: answer(body=body)
+    report = export_run(TraceRows(calls=[make_call(i) for i in range(10)]), settings=double.settings())
+    assert report.n_spans_sent == counted
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"partialSuccess": {"rejectedSpans": "many"}}', b'{"partialSuccess": 3}', b"[" * 9999]
+)
+def test_an_answer_that_cannot_be_read_acknowledges_nothing(double, make_call, answer, body):
+    double.answer = lambda path, n: answer(body=body)
+    report = export_run(TraceRows(calls=[make_call()]), settings=double.settings())
+    assert (report.status, report.n_spans_sent) == ("failed", 0)
+
+
 def test_scores_that_the_receiver_rejects_are_not_counted(double, make_answer, answer):
     partial = json.dumps({"accepted": 1, "rejected": 1, "errors": [{"message": "bad config"}]}).encode()
     double.answer = lambda path, n: answer(status=207, body=partial) if path == SCORES_PATH else answer()
@@ -209,6 +229,13 @@ def test_a_wait_longer_than_a_batch_may_take_is_reported_not_waited_for(double, 
     report = export_run(TraceRows(calls=[make_call()]), settings=double.settings(timeout_s=1.0))
     assert time.monotonic() - before_s < 1
     assert "37 s" in report.reason
+
+
+def test_being_asked_to_come_back_at_once_does_not_become_hammering(double, make_call, answer):
+    double.answer = lambda path, n: answer(status=429, headers={"retry-after": "0"})
+    report = export_run(TraceRows(calls=[make_call()]), settings=double.settings(timeout_s=0.7))
+    assert report.status == "failed"
+    assert 2 <= len(double.posts) <= 3
 
 
 def test_no_secret_is_shown_even_when_the_receiver_repeats_it(double, make_call, answer):

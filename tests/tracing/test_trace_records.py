@@ -65,6 +65,7 @@ def test_the_secret_key_is_in_no_text_of_the_settings():
 
 def test_the_simulated_tag_is_there_once_and_only_when_simulated(make_call):
     assert make_call(simulated=True, tags=["a", "simulated", "a"]).all_tags == ("a", "simulated")
+    assert make_call(simulated=True).all_tags == ("simulated",)
     assert make_call(tags=["a"]).all_tags == ("a",)
 
 
