@@ -63,8 +63,9 @@ def migrations() -> tuple[Migration, ...]:
 
 @cache
 def definitions() -> tuple[SqlFile, ...]:
-    """Macros and views in the order in which they are created (files are numbered where it matters)."""
-    files = [f for folder in ("macros", "views") for f in sorted((SQL_ROOT / folder).glob("*.sql"))]
+    """Macros and views in the order of their numbers: each may use those before it."""
+    files = [f for folder in ("macros", "views") for f in (SQL_ROOT / folder).glob("*.sql")]
+    files.sort(key=lambda f: f.name)
     return tuple(SqlFile(f"{f.parent.name}/{f.stem}", f.read_text("utf-8")) for f in files)
 
 
@@ -101,6 +102,12 @@ def parameters(text: str) -> dict[str, bool]:
     listed = match.group(1) if match else ""
     names = [word.strip() for word in listed.split(",") if word.strip() not in ("", "none")]
     return {name.removesuffix("?"): not name.endswith("?") for name in names}
+
+
+def statement(text: str) -> str:
+    """A query without its comments, as one line."""
+    code = (line.split("--")[0].strip() for line in text.splitlines())
+    return " ".join(line for line in code if line).removesuffix(";")
 
 
 def database_version(con: duckdb.DuckDBPyConnection) -> tuple[int, str | None]:

@@ -163,7 +163,8 @@ def _clash(con: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest) -> 
         key = [column.name for column in schema[table] if column.key]
         if table in LAST_WRITTEN_WINS or not key:
             continue
-        query = f"select count(*) from {table} semi join read_parquet($path, hive_partitioning = false) using ({', '.join(key)})"  # noqa: S608
+        landed = "read_parquet($path, hive_partitioning = false)"
+        query = f"select count(*) from {table} semi join {landed} using ({', '.join(key)})"  # noqa: S608
         (found,) = con.execute(query, {"path": str(folder / f"{table}.parquet")}).fetchall()[0]
         if found:
             return f"{table}: {found} rows with the same key are in the warehouse already"

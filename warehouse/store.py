@@ -16,6 +16,8 @@ from warehouse.catalog import (
     migrate,
     parameters,
     query,
+    query_names,
+    statement,
 )
 from warehouse.errors import (
     LandingError,
@@ -39,6 +41,7 @@ __all__ = [
     "WarehouseLocked",
     "WarehouseMissing",
     "WarehouseNewer",
+    "example_queries",
     "open_warehouse",
 ]
 
@@ -102,8 +105,11 @@ class Warehouse:
                 f"it takes {', '.join(known) or 'none'}"
             )
         try:
-            # Unnamed optional parameters are NULL, which such queries read as "all".
-            cursor = self._con.execute(file.text, {name: params.get(name) for name in known})
+            # Session variables, so that the same file also runs in a plain DuckDB shell. One that is not
+            # given is NULL, which the queries with optional parameters read as "all".
+            for name in known:
+                self._con.execute(f"set variable {name} = $value", {"value": params.get(name)})
+            cursor = self._con.execute(file.text)
             return [(column[0], str(column[1])) for column in cursor.description or []], cursor.fetchall()
         except duckdb.Error as error:
             raise QueryError(f"query {query_name}: {one_line(error)}") from error
@@ -140,6 +146,12 @@ class Warehouse:
                 self._con.rollback()
         except (duckdb.Error, UnicodeError) as error:
             raise QueryError(f"sql: {one_line(error)}") from error
+
+
+def example_queries() -> list[str]:
+    """Queries to try next, each one line of SQL without double quotes, so that a shell takes it in them."""
+    names = [name for name in query_names() if name.startswith("examples/")]
+    return [statement(query(name).text) for name in names]
 
 
 def open_warehouse(path: Path | None, *, read_only: bool = False) -> Warehouse:

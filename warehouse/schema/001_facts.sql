@@ -11,7 +11,7 @@ create table runs (
     purpose varchar,
     hypothesis varchar,
     expected_result varchar,
-    tags varchar [],
+    tags varchar[],
     priority varchar,
     goals json,
     experiment json not null,
@@ -42,7 +42,7 @@ create table environments (
     commit_sha varchar,
     commit_dirty boolean,
     config_hash varchar,
-    gpu_names varchar [],
+    gpu_names varchar[],
     gpu_driver_version varchar,
     gpu_cuda_version varchar,
     packages json,
@@ -119,7 +119,7 @@ create table cells (
     model varchar not null,
     settings json not null,
     workload varchar not null,
-    suites varchar [] not null,
+    suites varchar[] not null,
     repeats integer not null,
     sampling json not null,
     weight_correctness double not null,
@@ -181,7 +181,7 @@ create table requests (
     first_answer_ns bigint,
     last_token_ns bigint,
     closed_ns bigint,
-    chunk_offsets_ns bigint [],
+    chunk_offsets_ns bigint[],
     tokens_in integer,
     tokens_out integer,
     tokens_out_source varchar,
@@ -219,7 +219,7 @@ create table gpu_samples (
     temperature_c double,
     sm_clock_mhz double,
     memory_clock_mhz double,
-    throttle_reasons varchar []
+    throttle_reasons varchar[]
 );
 
 create table host_samples (
@@ -329,7 +329,7 @@ create table landings (
     cell_id varchar not null,
     attempt integer not null,
     stage varchar not null,
-    tables varchar [] not null,
+    tables varchar[] not null,
     n_rows bigint not null,
     schema_version integer not null,
     manifest_sha256 varchar not null,
