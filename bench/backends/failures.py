@@ -1,5 +1,6 @@
 """What goes wrong between two sockets, under the names of `bench.errors.FAILURES`."""
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -36,8 +37,8 @@ def _connect_failure(error: httpx.ConnectError, causes: list[BaseException]) -> 
         if isinstance(cause, ssl.SSLError):
             return "tls", f"TLS failed: {cause.reason or cause}"
     for cause in causes:
-        if isinstance(cause, OSError) and cause.strerror:
-            return "connect", f"no connection: {cause.strerror}"
+        if isinstance(cause, OSError) and cause.errno:
+            return "connect", f"no connection: {os.strerror(cause.errno)}"
     return "connect", f"no connection: {error}"
 
 
