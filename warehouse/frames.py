@@ -15,7 +15,7 @@ DTYPES: dict[str, str] = {
     "JSON": "string",
     "TIMESTAMP WITH TIME ZONE": "datetime64[us, UTC]",
 }
-"""pandas type by DuckDB type: all of them keep NULL apart from 0, from '' and from NaN. Others are `object`."""
+"""pandas type by DuckDB type: they keep NULL apart from 0, empty text and NaN. Others are `object`."""
 
 
 def frame(warehouse: Warehouse, query_name: str, **params: Any) -> pd.DataFrame:
