@@ -79,8 +79,10 @@ def tradeoff(group: Group, goals: Sequence[Goal], names: Names, labels: Labels) 
     )
 
 
-def quality_profile(rows: Sequence[Row], names: Names, known: Known) -> Figure:
-    """A dot per cell and judgement."""
+def quality_profile(rows: Sequence[Row], names: Names, known: Known) -> Figure | None:
+    """A dot per cell and judgement; None if no judgement could be made."""
+    if not any(_known(row, part) for row in rows for part in QUALITY_PARTS):
+        return None
     labels = known.labels
     judgements = [
         Judgement(
@@ -94,8 +96,10 @@ def quality_profile(rows: Sequence[Row], names: Names, known: Known) -> Figure:
     return _twice(lambda width: profile(title, listed, judgements, width=width), WIDE_PX)
 
 
-def latency_percentiles(rows: Sequence[Row], names: Names, known: Known) -> Figure:
-    """p50, p95, p99 of each cell for TTFT, TPOT and E2E."""
+def latency_percentiles(rows: Sequence[Row], names: Names, known: Known) -> Figure | None:
+    """p50, p95, p99 of each cell for TTFT, TPOT and E2E; None if no median is known."""
+    if not any(_known(row, f"{m}_p50_ms") for row in rows for m in ("ttft", "tpot", "e2e")):
+        return None
     metrics = [
         Metric(known.labels(f"latency.{metric}"), [_spread(row, metric, known) for row in rows])
         for metric in ("ttft", "tpot", "e2e")

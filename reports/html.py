@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from reports.data import ReportData, check_columns
 from reports.text import load_labels
@@ -32,8 +33,17 @@ def render_report(data: ReportData, *, lang: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_shown,
     )
     environment.filters["one_line"] = one_line
     environment.filters["visible"] = visible
     return environment
+
+
+def _shown(value: object) -> object:
+    """What a template prints: no text may hide anything, whatever wrote it; markup of ours stays."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

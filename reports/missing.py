@@ -21,6 +21,7 @@ _VRAM = {
     "power_mean_w",
     "energy_j",
 }
+_OF_THE_LOAD_TEST = {"output_tokens_per_s", "goodput_ratio", "goodput_rps", "usd_per_million_output_tokens"}
 _PARTS = {"correctness", "consistency", "code_quality", "clarity"}
 
 
@@ -43,13 +44,15 @@ def reason_for(row: Row, column: str, known: Known) -> str:
     if column in _PARTS:
         return labels("missing.part")
     if column in _VRAM:
-        why = known.gpu_reason or row.get("gpu_reason")
+        why = row.get("gpu_reason") or known.gpu_reason
         return labels(
             "missing.gpu", reason=one_line(why, limit=_LONGEST_REASON) if why else labels("missing.unknown")
         )
     name = _percentile_of(column)
     if name is not None:
         return _percentile_reason(row, name, known)
+    if column in _OF_THE_LOAD_TEST and not row.get("n_ok"):
+        return labels("missing.unknown" if row.get("n_ok") is None else "missing.no_request")
     return labels.get(f"missing.{column}", labels("missing.unknown"))
 
 
@@ -61,6 +64,8 @@ def sample_size(row: Row) -> int | None:
 
 def _failed_reason(row: Row, known: Known) -> str:
     why = known.failed.get(str(row.get("cell_id")))
+    if not why and row.get("reason"):
+        why = one_line(f"{row['failed_stage']}: {row['reason']}", limit=_LONGEST_REASON)
     if why:
         return known.labels("missing.cell_failed_because", reason=why)
     return known.labels("missing.cell_failed", outcome=one_line(row["outcome"]))

@@ -1,6 +1,7 @@
 """What a cell is called: its model, and only what tells it apart from the other cells shown beside it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from reports.visible import one_line, shortened
 
 _LONGEST_MODEL = 38
 _LONGEST_DETAIL = 60
+_OWNER = re.compile(r"^[\w.-]+/(?=[\w.:…-]+$)")
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,8 @@ def cell_names(rows: Sequence[Row], *, with_workload: bool = True) -> dict[str, 
 
 def short_names(names: Mapping[str, CellName]) -> dict[str, CellName]:
     """The same without the models' owners (`owner/model`), for figures; unchanged if two would look alike."""
-    short = {cell: CellName(name.model.rsplit("/", 1)[-1], name.detail) for cell, name in names.items()}
-    clear = len(set(short.values())) == len(names) and all(name.model for name in short.values())
-    return short if clear else dict(names)
+    short = {cell: CellName(_OWNER.sub("", name.model), name.detail) for cell, name in names.items()}
+    return short if len(set(short.values())) == len(names) else dict(names)
 
 
 def _varying(settings: list[dict[str, str]]) -> list[str]:

@@ -124,31 +124,44 @@ def stage_lines(rows: Sequence[Row], names: Mapping[str, CellName]) -> tuple[lis
         if own:
             failed = next((i for i, s in enumerate(stages) if s in own and own[s]["outcome"] not in OK), None)
             reason = "" if failed is None else one_line(own[stages[failed]]["reason"], limit=_LONGEST_REASON)
-            seconds = tuple(shown(own[s]["duration_ms"], "s") if s in own else "" for s in stages)
+            seconds = tuple(shown(own[s]["duration_ms"], "s", 2) if s in own else "" for s in stages)
             total = [ms for row in own.values() if (ms := measured(row["duration_ms"])) is not None]
             lines.append(
-                StageLine(name, (*seconds, shown(sum(total), "s") if total else NULL), failed, reason)
+                StageLine(name, (*seconds, shown(sum(total), "s", 2) if total else NULL), failed, reason)
             )
     return stages, lines
 
 
 def failure_lines(rows: Sequence[Row], names: Mapping[str, CellName], labels: Labels) -> list[FailureLine]:
-    """All failures; cells first as they came, with the count only where there can be several."""
-    lines = []
-    for row in rows:
-        scope, stage = str(row["scope"]), one_line(row["stage"])
-        what = labels.get(f"failures.{scope}", scope)
-        many = scope in {"requests", "answers"}
-        lines.append(
-            FailureLine(
-                _name(row, names),
-                f"{what} · {stage}" if stage else what,
-                one_line(row["outcome"]),
-                labels("failures.of", n=f"{row['n']:,}", total=f"{row['n_of']:,}") if many else "",
-                one_line(row["reason"], limit=_LONGEST_REASON) or NULL,
-            )
-        )
-    return lines
+    """All failures as they came, with the count only where there can be several.
+
+    A stage whose failure is the cell's is told once, as the cell's.
+    """
+    cells = {(row["cell_id"], row["attempt"], row["stage"]) for row in rows if row["scope"] == "cell"}
+    several = {row["cell_id"] for row in rows if int(row["attempt"]) > 1}
+    told = [
+        row
+        for row in rows
+        if row["scope"] != "stage" or (row["cell_id"], row["attempt"], row["stage"]) not in cells
+    ]
+    return [_failure_line(row, names, labels, with_attempt=row["cell_id"] in several) for row in told]
+
+
+def _failure_line(
+    row: Row, names: Mapping[str, CellName], labels: Labels, *, with_attempt: bool
+) -> FailureLine:
+    scope, stage, outcome = str(row["scope"]), one_line(row["stage"]), one_line(row["outcome"])
+    what = [labels.get(f"failures.{scope}", scope), stage]
+    if with_attempt:
+        what.append(labels("failures.attempt", attempt=row["attempt"]))
+    many = scope in {"requests", "answers"}
+    return FailureLine(
+        _name(row, names),
+        " · ".join(part for part in what if part),
+        labels.get(f"outcome.{outcome}", outcome),
+        labels("failures.of", n=f"{row['n']:,}", total=f"{row['n_of']:,}") if many else "",
+        one_line(row["reason"], limit=_LONGEST_REASON) or NULL,
+    )
 
 
 def check_blocks(rows: Sequence[Row], names: Mapping[str, CellName]) -> list[CheckBlock]:
@@ -173,7 +186,7 @@ def environment_facts(environment: Row | None, run: Row, labels: Labels) -> list
     facts = []
     for key, label in labels.under("environment").items():
         if key not in {"none", "isolation", "packages"} and environment.get(key) is not None:
-            facts.append(Fact(label, _environment_value(key, environment[key])))
+            facts.append(Fact(label, _environment_value(key, environment[key], labels)))
     if run["isolation"] or run["isolation_reason"]:
         isolation = one_line(run["isolation"]) or NULL
         why = one_line(run["isolation_reason"], limit=_LONGEST_REASON)
@@ -229,7 +242,11 @@ def _latest(rows: Sequence[Row]) -> list[Row]:
 
 
 def _name(row: Row, names: Mapping[str, CellName]) -> str:
-    return str(names.get(row["cell_id"], one_line(row["cell_id"])))
+    """The cell's name; a cell that has no finished attempt is called by its model, if the row tells it."""
+    if row["cell_id"] in names:
+        return str(names[row["cell_id"]])
+    parts = [one_line(row.get(key)) for key in ("model", "target", "workload")]
+    return " · ".join(part for part in parts if part) or one_line(row["cell_id"])
 
 
 def _check_lines(rows: Sequence[Row]) -> list[CheckLine]:
@@ -246,7 +263,9 @@ def _check_lines(rows: Sequence[Row]) -> list[CheckLine]:
     ]
 
 
-def _environment_value(key: str, value: Any) -> str:
+def _environment_value(key: str, value: Any, labels: Labels) -> str:
+    if isinstance(value, bool):
+        return labels("supported.yes" if value else "supported.no")
     if key == "memory_mib":
         return shown(value, "gib")
     if isinstance(value, list | tuple):

@@ -12,12 +12,16 @@ from reports.numbers import NULL, decimals_of, measured, shown
 
 @dataclass(frozen=True)
 class Value:
-    """One place of a table; `note` is the number of its reason in the table's notes, if it is NULL."""
+    """One place of a table; `note` is the number of its reason in the table's notes, if it is NULL.
+
+    `interval` is the value's 95 % interval as text, '' if the row has none.
+    """
 
     text: str
     reason: str | None = None
     note: int | None = None
     best: bool = False
+    interval: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,18 @@ def build_table(
 
 def _value(row: Row, column: Column, digits: int, known: Known) -> Value:
     text = shown(row[column.key], column.kind, digits)
-    return Value(text, reason_for(row, column.key, known) if text == NULL else None)
+    if text == NULL:
+        return Value(text, reason_for(row, column.key, known))
+    return Value(text, interval=_interval(row, column, digits))
+
+
+def _interval(row: Row, column: Column, digits: int) -> str:
+    """The interval, if the row has both ends: `x_ms` has `x_low_ms` and `x_high_ms`."""
+    stem = column.key.removesuffix("_ms")
+    low, high = (measured(row.get(f"{stem}_{end}_ms")) for end in ("low", "high"))
+    if low is None or high is None:
+        return ""
+    return f"{shown(low, column.kind, digits)}–{shown(high, column.kind, digits)}"
 
 
 def _with_ranks(lines: Sequence[Line]) -> tuple[Line, ...]:

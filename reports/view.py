@@ -41,6 +41,7 @@ def view_of(data: ReportData, labels: Labels) -> dict[str, Any]:
     known = known_of(data, labels)
     kinds = {bool(row["simulated"]) for row in data.leaderboard} or {bool(data.run["simulated"])}
     goals = goals_of(data.run)
+    latency_table = leaderboard_of(groups, columns.LATENCY, known)
     stage_names, stage_lines = sections.stage_lines(data.stages, names)
     return {
         "lang": labels.lang,
@@ -54,9 +55,12 @@ def view_of(data: ReportData, labels: Labels) -> dict[str, Any]:
         "goals": sections.goal_lines(goals, data.leaderboard, labels),
         "any_quality": any(measured(row["quality"]) is not None for row in ordered),
         "leaderboard": leaderboard_of(groups, columns.LEADERBOARD, known),
-        "latency_table": leaderboard_of(groups, columns.LATENCY, known),
+        "latency_table": latency_table,
+        "has_intervals": any(
+            v.interval for block in latency_table.blocks for line in block for v in line.values
+        ),
         "sample_size": sample_size,
-        "model_card": _plain_table(data.model_card, columns.MODEL_CARD, known),
+        "model_card": _card_table(data.model_card, columns.MODEL_CARD, known),
         "resources": _resources(data, names, known),
         "gpu_reason": one_line(data.run["gpu_reason"]) or labels("missing.unknown"),
         "gpu_sources": _gpu_sources(data),
@@ -120,10 +124,14 @@ def _resources(data: ReportData, names: Mapping[str, CellName], known: Known) ->
     return build_table([rows], columns.RESOURCES, [names[row["cell_id"]] for row in rows], known)
 
 
-def _plain_table(rows: Sequence[Row], shown: Sequence[columns.Column], known: Known) -> Table:
-    """The model card: rows have no cell_id nor outcome of their own, so both are derived."""
+def _card_table(rows: Sequence[Row], shown: Sequence[columns.Column], known: Known) -> Table:
+    """The model card; its note is what explains a dash of a model that was not seen to load."""
     keyed = [
-        {**row, "cell_id": str(index), "outcome": "failed" if row["supported"] is False else "completed"}
+        {
+            **row,
+            "cell_id": str(index),
+            "outcome": "completed" if row["supported"] or not row["note"] else "failed",
+        }
         for index, row in enumerate(rows)
     ]
     failed = {row["cell_id"]: one_line(row["note"]) for row in keyed if row["note"]}

@@ -4,6 +4,8 @@ import unicodedata
 
 from markupsafe import Markup, escape
 
+from reports.visible import one_line
+
 FONT_PX = 12.0
 """Size of the text in figures; figures are drawn for the width they are shown at, so it stays readable."""
 
@@ -18,7 +20,7 @@ def tag(name: str, /, *children: Markup | str, **attributes: object) -> Markup:
         for key, value in attributes.items()
         if value is not None
     ]
-    inner = Markup("").join(escape(child) for child in children)
+    inner = Markup("").join(_child(child) for child in children)
     return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), Markup("").join(written), inner)  # noqa: S704
 
 
@@ -88,5 +90,9 @@ def _em(char: str) -> float:
     return 0.7 if char.isupper() else 0.6
 
 
+def _child(child: Markup | str) -> Markup:
+    return child if isinstance(child, Markup) else escape(one_line(child))
+
+
 def _number(value: object) -> str:
-    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else one_line(value)
