@@ -19,10 +19,10 @@ from bench.process import OwnedProcess
 from cli.display import Display, Event, follow
 from cli.output import add_json, add_lang, console, write_json
 from cli.prefect_server import free_port, own_server, server_environment
-from flows.goals import missed_goals
 from flows.identity import new_run_id
 from flows.plan import estimate_s
 from flows.setup import Overrides, PreparedRun, Request, label, prepare
+from reports.goals import goals_of, holds
 from reports.terminal import leaderboard_table
 from warehouse.store import WarehouseError, example_queries, open_warehouse
 
@@ -172,10 +172,12 @@ def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
     try:
         with open_warehouse(warehouse, read_only=True) as store:
             rows = store.rows("leaderboard", run_id=run_.run_id)
+            failures = store.rows("failures", run_id=run_.run_id)
+            goals = goals_of(store.rows("run", run_id=run_.run_id)[0])
     except WarehouseError as error:
         print(f"bakeoff run: {error}; the landings wait, `bakeoff ingest` takes them later", file=sys.stderr)
         return 1
-    missed = missed_goals(run_.experiment.goals, rows)
+    missed = [str(goal) for goal in goals if not holds(goal, rows)]
     if args.json:
         verdict = {"run_id": run_.run_id, "status": end["status"], "message": end["message"]}
         write_json(
@@ -183,7 +185,7 @@ def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
         )
     show = console() if args.json != "-" else Console(stderr=True)
     show.print()
-    show.print(leaderboard_table(rows, lang=args.lang))
+    show.print(leaderboard_table(rows, lang=args.lang, failures=failures))
     for line in missed:
         show.print(f"goal missed: {line}", style="yellow")
     if end["report"]:

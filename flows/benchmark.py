@@ -7,7 +7,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.states import Completed, Failed, State
 from tasks.export import export_traces
 
-from flows.config import ROOT
+from flows.config import ROOT, langfuse_settings
 from flows.plan import Cell
 from flows.setup import (
     Overrides,
@@ -154,7 +154,9 @@ def conclude(run: PreparedRun, ends: list[CellEnd], progress: ProgressLog) -> St
     progress.event("step", step="ingest", ok=stored.is_completed(), line=stored.message)
     report = None
     if stored.is_completed():
-        exported = export_traces(warehouse, run.landing_root, run.run_id, return_state=True)
+        exported = export_traces(
+            warehouse, run.landing_root, run.run_id, run.simulated, langfuse_settings(), return_state=True
+        )
         progress.event("step", step="export", ok=exported.is_completed(), line=exported.message)
         rendered = render_report(warehouse, run.data / "reports", run.run_id, return_state=True)
         progress.event("step", step="report", ok=rendered.is_completed(), line=rendered.message)

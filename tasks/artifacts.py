@@ -11,7 +11,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from reports.markdown import leaderboard_artifact, summary_markdown
+from reports.markdown import leaderboard_artifact, run_summary
 from tasks.reporting import report_data
 from warehouse.store import open_warehouse
 
@@ -40,7 +40,7 @@ def publish_artifacts(warehouse: Path, run_id: str, report: str | None) -> None:
     with open_warehouse(warehouse, read_only=True) as store:
         data = report_data(store, run_id)
     create_markdown_artifact(
-        summary_markdown(data, lang="en"), key="bakeoff-summary", description=f"run {run_id}"
+        run_summary(data, lang="en"), key="bakeoff-summary", description=f"run {run_id}"
     )
     create_table_artifact(
         leaderboard_artifact(data.leaderboard), key="bakeoff-leaderboard", description=f"run {run_id}"

@@ -21,7 +21,7 @@ def _load_test(session: CellSession) -> StageYield:
             finished=progress.n_finished,
             ok=progress.n_ok,
             total=progress.n_intended,
-            rps=progress.rps,
+            rps=progress.n_finished / progress.elapsed_s if progress.elapsed_s > 0 else 0.0,
         )
 
     summary = run_load(session.backend.endpoint(), work.load, log_path=log_path, on_progress=show)

@@ -77,7 +77,7 @@ class StageOutcome:
 
 
 class CellSession:
-    """Samples from entry to `close_sampler`, marks the samples with the stage, lands every stage."""
+    """Samples from entry to `end_sampling`, marks the samples with the stage, lands every stage."""
 
     def __init__(self, work: CellWork, backend: Backend, progress: ProgressLog) -> None:
         self.work = work
@@ -85,6 +85,8 @@ class CellSession:
         self.progress = progress
         self.server_version: str | None = None
         self.landing_error: LandingError | None = None
+        self._sampling_ended = False
+        self._last_vram_mib: float | None = None
         self.started_at = datetime.now(UTC)
         self.clock = (time.monotonic_ns(), time.time_ns())
         simulated = work.simulated
@@ -104,7 +106,8 @@ class CellSession:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.sampler.__exit__(kind, value, trace)
+        if not self._sampling_ended:
+            self.sampler.__exit__(kind, value, trace)
 
     @property
     def gpu_reason(self) -> str | None:
@@ -124,7 +127,7 @@ class CellSession:
         """
         self.sampler.stage = stage
         self.progress.event("stage", stage=stage, cell_id=self.work.cell_id)
-        vram_before_mib = self.sampler.vram_mib()
+        vram_before_mib = self._vram_mib()
         started_ns = time.monotonic_ns()
         try:
             given = do()
@@ -141,7 +144,7 @@ class CellSession:
             ended_ns=ended_ns,
             duration_ms=(ended_ns - started_ns) / 1e6,
             vram_before_mib=vram_before_mib,
-            vram_after_mib=self.sampler.vram_mib(),
+            vram_after_mib=self._vram_mib(),
             process_ready_ms=given.process_ready_ms,
             model_ready_ms=given.model_ready_ms,
             first_request_ms=given.first_request_ms,
@@ -151,6 +154,20 @@ class CellSession:
             "stage_done", stage=stage, ok=not given.failure, line=given.line, cell_id=self.work.cell_id
         )
         return StageOutcome(stage=stage, ok=not given.failure, line=given.line)
+
+    def end_sampling(self) -> None:
+        """Take a last reading and close the samples; what comes after is not sampled."""
+        self._last_vram_mib = self._vram_mib()
+        self._sampling_ended = True
+        self.sampler.__exit__(None, None, None)
+
+    def _vram_mib(self) -> float | None:
+        """Memory in use now, the last reading once sampling has ended; a simulated card goes with its server."""
+        if self._sampling_ended:
+            return self._last_vram_mib
+        if self.work.simulated and not self.backend.alive():
+            return None
+        return self.sampler.vram_mib()
 
     def _broken(self, stage: str, error: Exception) -> StageYield:
         path = self.work.log_dir / f"{stage}.traceback.txt"

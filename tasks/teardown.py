@@ -13,7 +13,7 @@ def run_teardown(session: CellSession, *, failed_stage: str | None, reason: str 
 
 def _teardown(session: CellSession, failed_stage: str | None, reason: str | None) -> StageYield:
     unload_failure = _unload(session)
-    session.sampler.__exit__(None, None, None)
+    session.end_sampling()
     gpu, host, server = read_samples(session.work.log_dir / "telemetry.jsonl")
     outcome = "failed" if failed_stage else "completed"
     return StageYield(

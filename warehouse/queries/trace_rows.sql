@@ -1,5 +1,6 @@
 -- The requests (of both phases) and the answers of a run, as an export of traces needs them, with their scores.
--- *_unix_ns is UTC in nanoseconds since 1970, NULL if not measured; `scores` lists judgements that have a value.
+-- *_unix_ns is UTC in nanoseconds since 1970, NULL if not measured; `scores` lists judgements that have a value;
+-- cost_usd is the price of its output tokens at the load test's cost per token, NULL without a price.
 -- grain: one row per request or answer of every attempt, also interrupted ones
 -- params: run_id
 
@@ -90,6 +91,7 @@ select
     k.ended_ns - c.clock_monotonic_ns + c.clock_unix_ns as ended_unix_ns,
     k.tokens_in,
     k.tokens_out,
+    k.tokens_out * b.usd_per_million_output_tokens / 1e6 as cost_usd,
     k.input,
     k.output,
     k.outcome,
@@ -102,6 +104,7 @@ select
     j.scores
 from calls as k
 inner join cells as c on k.run_id = c.run_id and k.cell_id = c.cell_id and k.attempt = c.attempt
+left join leaderboard as b on k.run_id = b.run_id and k.cell_id = b.cell_id and k.attempt = b.attempt
 left join judged as j
     on k.run_id = j.run_id and k.cell_id = j.cell_id and k.attempt = j.attempt and k.answer_id = j.answer_id
 order by c.cell_index asc, k.attempt asc, k.started_ns asc nulls last, k.key asc;
