@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -65,7 +66,10 @@ class OwnedProcess:
         self._life: int | None = None
         self._status: IO[bytes] | None = None
         self._pid: int | None = None
+        self._handle: int | None = None
         self._code: int | None = None
+        # The sampler asks for process ids from its own thread while a stage starts or stops the server.
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "OwnedProcess":
         self.start()
@@ -123,6 +127,8 @@ class OwnedProcess:
         report = self._status_line(_START_TIMEOUT_S)
         if report.startswith("pid "):
             self._pid = int(report.removeprefix("pid "))
+            with suppress(ProcessLookupError):
+                self._handle = os.pidfd_open(self._pid)
             return
         self.stop()
         raise BenchError(f"cannot start {self._argv[0]}: {report.removeprefix('error ') or 'no answer'}")
@@ -139,16 +145,27 @@ class OwnedProcess:
 
     def poll(self) -> int | None:
         """Exit status, None while it runs or was never started; negative is the signal that ended it."""
-        if self._code is not None or self._watchdog is None or self._watchdog.poll() is None:
+        with self._lock:
+            if self._code is None and self._ended():
+                self._code = self._exit_code()
             return self._code
-        while line := self._status_line(0.0):
-            if line.startswith("exit "):
-                self._code = int(line.removeprefix("exit "))
-        if self._code is None:
-            # Somebody killed the watchdog itself; what it guarded must not stay behind.
-            self._signal(signal.SIGKILL)
-            self._code = -signal.SIGKILL
-        return self._code
+
+    def _exit_code(self) -> int:
+        """What the watchdog reports; it does so at once, whatever else it still has to end."""
+        line = self._status_line(_START_TIMEOUT_S)
+        if line.startswith("exit "):
+            return int(line.removeprefix("exit "))
+        # Somebody killed the watchdog itself; what it guarded must not stay behind.
+        self._signal(signal.SIGKILL)
+        return -signal.SIGKILL
+
+    def _ended(self) -> bool:
+        """Whether the program, or the watchdog that would tell of its end, has ended."""
+        if self._watchdog is None:
+            return False
+        # No handle: it was gone before we could take one.
+        gone = self._handle is None or bool(select.select([self._handle], [], [], 0)[0])
+        return gone or self._watchdog.poll() is not None
 
     def _signal(self, number: int) -> None:
         if self._pid is not None:
@@ -188,12 +205,16 @@ class OwnedProcess:
     def _release(self) -> None:
         """Close our ends of the pipes and let the watchdog go; the exit status stays known."""
         self._close_life()
-        if self._status is not None:
-            self._status.close()
-            self._status = None
-        if self._watchdog is not None:
-            self._watchdog.wait()
-            self._watchdog = None
+        with self._lock:
+            if self._handle is not None:
+                os.close(self._handle)
+                self._handle = None
+            if self._status is not None:
+                self._status.close()
+                self._status = None
+            if self._watchdog is not None:
+                self._watchdog.wait()
+                self._watchdog = None
 
     def _output(self) -> bytes:
         """What this start of the program wrote, at most the last 64 KiB."""

@@ -88,31 +88,34 @@ def reap(codes: dict[int, int]) -> bool:
     return False
 
 
-def sweep(leader: int, grace_s: float) -> dict[int, int]:
+def report(status: int, line: str) -> None:
+    """Tell the owner; if it is gone there is nobody to tell (Python ignores SIGPIPE by itself)."""
+    with contextlib.suppress(OSError):
+        os.write(status, f"{line}\n".encode())
+
+
+def sweep(leader: int, status: int, grace_s: float) -> None:
     """End every process below us: politely first, by force after `grace_s` seconds.
 
-    Returns:
-        Exit code of each process that was reaped, by its id, the leader's among them.
+    The leader's exit code is reported as soon as it is known, before its descendants have gone.
     """
     codes: dict[int, int] = {}
     asked: set[int] = set()
     force_at = time.monotonic() + grace_s
-    while True:
+    left, told = True, False
+    while left:
         # The leader's group too: it holds what the leader left behind without being our child yet.
         below = {*children(), leader} - codes.keys()
         if time.monotonic() > force_at:
             signal_all(below, signal.SIGKILL)
         signal_all(below - asked, signal.SIGTERM)
         asked |= below
-        if not reap(codes):
-            return codes
-        time.sleep(0.01)
-
-
-def report(status: int, line: str) -> None:
-    """Tell the owner; if it is gone there is nobody to tell (Python ignores SIGPIPE by itself)."""
-    with contextlib.suppress(OSError):
-        os.write(status, f"{line}\n".encode())
+        left = reap(codes)
+        if leader in codes and not told:
+            report(status, f"exit {codes[leader]}")
+            told = True
+        if left:
+            time.sleep(0.01)
 
 
 def main() -> None:
@@ -131,7 +134,7 @@ def main() -> None:
         return
     report(status, f"pid {leader}")
     wait_for_end(leader, life)
-    report(status, f"exit {sweep(leader, grace_s)[leader]}")
+    sweep(leader, status, grace_s)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
-from bench.backends.address import accepts_connections, is_here, resolve
+from bench.backends.address import Address, accepts_connections, is_here, resolve
 from bench.backends.base import Endpoint, LoadReport, Target
 from bench.backends.control import Control, model_names
 from bench.clock import NS_PER_MS
@@ -34,18 +34,22 @@ class SimulatorBackend:
         self.target = target
         self._process: OwnedProcess | None = None
         self._process_ready_ms: float | None = None
+        self._address = resolve(target) if target.life == "attached" else None
         self._control: Control | None = None
-        if target.life == "attached":
-            self._control = Control(resolve(target), connect_timeout_s=target.connect_timeout_s)
 
     @property
     def local(self) -> bool:
         """A managed one always is; an attached one by its address."""
-        return self.target.life == "managed" or is_here(self._calls().address.host)
+        return self.target.life == "managed" or is_here(self._where().host)
+
+    def _where(self) -> Address:
+        if self._address is None:
+            raise BackendError(f"target '{self.target.name}' is not started", outcome="connect")
+        return self._address
 
     def _calls(self) -> Control:
         if self._control is None:
-            raise BackendError(f"target '{self.target.name}' is not started", outcome="connect")
+            self._control = Control(self._where(), connect_timeout_s=self.target.connect_timeout_s)
         return self._control
 
     def start(self, *, log_dir: Path) -> None:
@@ -71,8 +75,7 @@ class SimulatorBackend:
             raise ServerDied(f"target '{self.target.name}': {error}", outcome="connect") from error
         self._process_ready_ms = (time.monotonic_ns() - started_ns) / NS_PER_MS
         self._process = process
-        address = resolve(self.target, f"http://127.0.0.1:{port}")
-        self._control = Control(address, connect_timeout_s=self.target.connect_timeout_s)
+        self._address = resolve(self.target, f"http://127.0.0.1:{port}")
 
     def _arguments(self) -> list[str]:
         options = self.target.options
@@ -88,7 +91,7 @@ class SimulatorBackend:
         """Managed: the process runs. Attached: its address accepts connections."""
         if self.target.life == "managed":
             return self._process is not None and self._process.running
-        return accepts_connections(self._calls().address, self.target.connect_timeout_s)
+        return accepts_connections(self._where(), self.target.connect_timeout_s)
 
     def load_model(self, model: str, settings: Mapping[str, Any]) -> LoadReport:
         """Load `model`; the answer comes when it is ready, so its arrival is the time.
@@ -121,12 +124,12 @@ class SimulatorBackend:
 
     def stop(self) -> None:
         """End the process if it is ours, and give the connections back."""
-        if self.target.life == "managed":
-            if self._process is not None:
-                self._process.stop()
-            if self._control is not None:
-                self._control.close()
-            self._process = self._control = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            self._process.stop()
+            self._process = self._address = None
 
     def list_models(self) -> list[str]:
         """Names it can serve, loaded or not.
@@ -154,7 +157,7 @@ class SimulatorBackend:
         Raises:
             BackendError: it was not started.
         """
-        address = self._calls().address
+        address = self._where()
         return Endpoint(
             base_url=address.root,
             headers=address.headers,

@@ -14,7 +14,7 @@ from bench.backends.base import Endpoint, LoadReport, Target
 from bench.backends.control import Answer, Control, json_events, model_names
 from bench.backends.text import one_line
 from bench.clock import NS_PER_MS, NS_PER_S
-from bench.errors import BackendError, ServerDied
+from bench.errors import BackendError, BenchError, ServerDied
 from bench.process import OwnedProcess, child_environment, tree_of
 
 _OPTIONS = {"command", "args", "env", "start_timeout_s", "load_timeout_s"}
@@ -73,7 +73,10 @@ class TransformersBackend:
             log_path=log_dir / f"{self.target.name}.log",
         )
         started_ns = time.monotonic_ns()
-        process.start()
+        try:
+            process.start()
+        except BenchError as error:
+            raise BackendError(f"target '{self.target.name}': {error}", outcome="connect") from error
         self._process = process
         address = resolve(self.target, f"http://127.0.0.1:{port}")
         self._control = Control(address, connect_timeout_s=self.target.connect_timeout_s)
