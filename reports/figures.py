@@ -135,11 +135,10 @@ def request_timelines(rows: Sequence[Row], names: Names, labels: Labels) -> list
 
 
 def memory_timelines(rows: Sequence[Row], names: Names, labels: Labels) -> list[Figure]:
-    """One panel per named cell with a GPU reading, in the order of `names`; shared scales."""
+    """One panel per named cell with a GPU reading, in the order of `names`; one scale for memory."""
     by_cell = _by_cell(rows, names)
     read = [row for e in by_cell.values() for row in e if measured(row["memory_used_mib"]) is not None]
     top = max((float(row["memory_used_mib"]) for row in read), default=1.0)
-    span = max((float(row["t_s"]) for row in read), default=1.0)
     with_reading = {row["cell_id"] for row in read}
     figures = []
     for cell_id, each in by_cell.items():
@@ -149,7 +148,7 @@ def memory_timelines(rows: Sequence[Row], names: Names, labels: Labels) -> list[
                 [(float(r["t_s"]), measured(r["memory_used_mib"])) for r in each],
                 _stages_of(each),
             )
-            drawn = _twice(_memory_of(cell, top, span, labels("memory.axis")), HALF_PX)
+            drawn = _twice(_memory_of(cell, top, float(each[-1]["t_s"]), labels("memory.axis")), HALF_PX)
             figures.append(Figure(drawn.wide, drawn.narrow, str(names[cell_id])))
     return figures
 

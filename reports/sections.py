@@ -107,7 +107,7 @@ def goal_lines(goals: Sequence[Goal], rows: Sequence[Row], labels: Labels) -> li
         GoalLine(
             str(goal),
             labels.get(f"goal.{goal.scope}", goal.scope),
-            labels("goal.met_by_value", met=sum(met(goal, row) is True for row in rows), n=len(rows)),
+            _met_by(goal, rows, labels),
             holds(goal, rows),
         )
         for goal in goals
@@ -124,11 +124,9 @@ def stage_lines(rows: Sequence[Row], names: Mapping[str, CellName]) -> tuple[lis
         if own:
             failed = next((i for i, s in enumerate(stages) if s in own and own[s]["outcome"] not in OK), None)
             reason = "" if failed is None else one_line(own[stages[failed]]["reason"], limit=_LONGEST_REASON)
-            seconds = tuple(shown(own[s]["duration_ms"], "s", 2) if s in own else "" for s in stages)
+            seconds = tuple(_seconds(own[s]["duration_ms"]) if s in own else "" for s in stages)
             total = [ms for row in own.values() if (ms := measured(row["duration_ms"])) is not None]
-            lines.append(
-                StageLine(name, (*seconds, shown(sum(total), "s", 2) if total else NULL), failed, reason)
-            )
+            lines.append(StageLine(name, (*seconds, _seconds(sum(total)) if total else NULL), failed, reason))
     return stages, lines
 
 
@@ -185,16 +183,29 @@ def environment_facts(environment: Row | None, run: Row, labels: Labels) -> list
         return []
     facts = []
     for key, label in labels.under("environment").items():
-        if key not in {"none", "isolation", "packages"} and environment.get(key) is not None:
+        if (
+            key not in {"none", "isolation", "packages", "packages_count"}
+            and environment.get(key) is not None
+        ):
             facts.append(Fact(label, _environment_value(key, environment[key], labels)))
     if run["isolation"] or run["isolation_reason"]:
         isolation = one_line(run["isolation"]) or NULL
         why = one_line(run["isolation_reason"], limit=_LONGEST_REASON)
         facts.append(Fact(labels("environment.isolation"), f"{isolation} ({why})" if why else isolation))
-    packages = _packages(environment.get("packages"))
-    if packages:
-        facts.append(Fact(labels("environment.packages"), packages))
     return facts
+
+
+def packages_of(environment: Row | None) -> list[str]:
+    """Each library with its version; [] if they were not recorded."""
+    value = None if environment is None else environment.get("packages")
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return [one_line(value)]
+    if not isinstance(value, Mapping):
+        return []
+    return [f"{one_line(name)} {one_line(version)}" for name, version in sorted(value.items())]
 
 
 def failed_reasons(rows: Sequence[Row]) -> dict[str, str]:
@@ -216,6 +227,19 @@ def when(value: Any) -> str:
     if stamp.tzinfo is None:
         return stamp.strftime("%Y-%m-%d %H:%M")
     return stamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _met_by(goal: Goal, rows: Sequence[Row], labels: Labels) -> str:
+    results = [met(goal, row) for row in rows]
+    n_met, n_unknown = results.count(True), results.count(None)
+    key = "goal.met_by_unknown" if n_unknown else "goal.met_by_value"
+    return labels(key, met=n_met, n=len(rows), unknown=n_unknown)
+
+
+def _seconds(duration_ms: Any) -> str:
+    """Seconds with two digits; what is shorter than they can show is said to be so."""
+    known = measured(duration_ms)
+    return "<0.01" if known is not None and 0 < known < 5 else shown(known, "s", 2)
 
 
 def _stamp(value: Any) -> datetime | None:
@@ -273,14 +297,3 @@ def _environment_value(key: str, value: Any, labels: Labels) -> str:
     if key == "commit_sha":
         return one_line(value)[:12]
     return one_line(value)
-
-
-def _packages(value: Any) -> str:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return one_line(value)
-    if not isinstance(value, Mapping):
-        return ""
-    return ", ".join(f"{one_line(name)} {one_line(version)}" for name, version in sorted(value.items()))

@@ -153,9 +153,11 @@ def _beside(best: Sequence[Row], column: str, fast: str, labels: Labels) -> str:
     if len(best) > 1:
         return labels("pick.tied", n=len(best))
     row = best[0]
-    if column == "quality":
+    if column == "quality" and measured(row[fast]) is not None:
         metric = labels(f"metric.{fast.removesuffix('_ms')}")
         return labels("pick.at_latency", metric=metric, ms=shown(row[fast], "ms"))
+    if column == "quality" or measured(row["quality"]) is None:
+        return ""
     return labels("pick.at_quality", quality=shown(row["quality"], "score"))
 
 

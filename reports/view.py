@@ -69,6 +69,7 @@ def view_of(data: ReportData, labels: Labels) -> dict[str, Any]:
         "failures": sections.failure_lines(data.failures, names, labels),
         "checks": sections.check_blocks(data.failed_checks, names),
         "environment": sections.environment_facts(data.environment, data.run, labels),
+        "packages": sections.packages_of(data.environment),
         "definitions": _definitions(labels),
         "sql": data.sql,
         "figures": _figures(data, groups, known),

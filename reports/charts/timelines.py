@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports.charts.scales import Scale, tick_text
-from reports.charts.svg import dots, figure, fitted, line, path, tag, text, width_of
+from reports.charts.svg import dots, figure, line, path, tag, text, width_of
 from reports.charts.thinning import extremes
 
 _LEFT = 46.0
@@ -42,7 +42,7 @@ class Served:
 
 
 def memory_timeline(cell: Memory, *, width: float, top_mib: float, span_s: float, axis: str) -> Markup:
-    """One cell's GPU memory; `top_mib` and `span_s` are shared by all cells of a report."""
+    """One cell's GPU memory over its `span_s` seconds; `top_mib` is shared by the cells beside it."""
     height, head = 150.0, 24.0
     xs = Scale(0.0, max(span_s, 1e-9), _LEFT, width - _RIGHT)
     ys = Scale(0.0, max(top_mib, 1.0) / _MIB_PER_GIB * 1.06, height - 30, head)
@@ -77,9 +77,8 @@ def _axes(xs: Scale, ys: Scale, width: float, height: float, axis: str) -> list[
 
 
 def _bands(stages: Sequence[Stage], xs: Scale, top: float, bottom: float) -> list[Markup]:
-    """Every second stage tinted; each named once where its name has room."""
+    """Every second stage tinted, a mark where each begins, and the names that have room above."""
     drawn: list[Markup] = []
-    free_from = xs.start
     for index, stage in enumerate(stages):
         left, right = xs(stage.start_s), xs(stage.end_s)
         title = tag("title", f"{stage.name} {stage.start_s:.1f}–{stage.end_s:.1f} s")
@@ -89,14 +88,22 @@ def _bands(stages: Sequence[Stage], xs: Scale, top: float, bottom: float) -> lis
                 "rect", title, x=left, y=top, width=max(right - left, 0.5), height=bottom - top, class_=class_
             )
         )
-        name = fitted(stage.name, max(right - left + 24, 0), 11)
-        start = max(left + 3, free_from)
-        if start + width_of(name, 11) <= right + 3 and name != "…":
-            drawn.append(text(start, top - 6, name, "ax small"))
-            free_from = start + width_of(name, 11) + 6
         if index:
             drawn.append(line(left, top - 3, left, bottom, "mark"))
-    return drawn
+    return drawn + [text(x, top - 6, name, "ax small") for x, name in _stage_names(stages, xs)]
+
+
+def _stage_names(stages: Sequence[Stage], xs: Scale) -> list[tuple[float, str]]:
+    """Where names of stages start: each at its stage's beginning, longest stages first, none on another."""
+    taken: list[tuple[float, float]] = []
+    named: list[tuple[float, str]] = []
+    for stage in sorted(stages, key=lambda s: s.start_s - s.end_s):
+        left = xs(stage.start_s) + 3
+        right = left + width_of(stage.name, 11)
+        if right <= xs.end + _RIGHT and all(right + 8 <= start or left >= end + 8 for start, end in taken):
+            taken.append((left, right))
+            named.append((left, stage.name))
+    return named
 
 
 def _unbroken(

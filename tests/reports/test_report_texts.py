@@ -13,7 +13,7 @@ from reports.markdown import leaderboard_artifact, literal, run_summary
 from reports.names import cell_names, short_names
 from reports.numbers import NULL, decimals_for, shown
 from reports.ranking import comparable_groups, frontier, latency_column, ranked
-from reports.sections import failure_lines, when
+from reports.sections import failure_lines, goal_lines, stage_lines, when
 from reports.terminal import leaderboard_table, leaderboard_text
 from reports.text import load_labels
 from reports.verdict import verdict_of
@@ -272,3 +272,20 @@ def test_example_rows_have_the_columns_a_report_needs(any_case):
     for part, columns in COLUMNS.items():
         for row in [any_case.run] if part == "run" else getattr(any_case, part):
             assert set(columns) <= set(row)
+
+
+def test_a_goal_whose_metric_was_not_measured_says_so():
+    rows = [{"quality": 0.9}, {"quality": None}]
+    (told,) = goal_lines([Goal("quality", ">=", 0.8)], rows, load_labels("en"))
+    assert told.met_by == "1 of 2 cells, 1 not measured"
+    assert told.holds
+
+
+def test_stages_show_where_a_cell_failed_and_never_round_time_to_zero(all_failed):
+    names = cell_names(all_failed.leaderboard)
+    rows = [{**row, "duration_ms": 0.4} for row in all_failed.stages]
+    stages, lines = stage_lines(rows, names)
+    assert stages == ["unload", "load_model"]
+    assert [line.failed_at for line in lines] == [1, 1, 1]
+    assert lines[0].seconds[0] == "<0.01"
+    assert lines[0].reason.startswith("connection refused")
