@@ -110,6 +110,34 @@ def statement(text: str) -> str:
     return " ".join(line for line in code if line).removesuffix(";")
 
 
+def literal(value: object) -> str:
+    """A value as DuckDB writes it, quoted.
+
+    Instead of bound parameters: binding even one makes DuckDB's Python client import pandas, a second in
+    which `bakeoff sql` would already have answered.
+
+    Raises:
+        QueryError: text with a NUL in it, which would end the statement early, or a value of another type
+            than text, boolean, number, None and lists of them.
+    """
+    if isinstance(value, list):
+        return f"[{', '.join(literal(item) for item in value)}]"
+    if isinstance(value, str):
+        if "\0" in value:
+            raise QueryError(f"{value[:40]!r} holds a NUL character")
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, float):
+        return f"'{value!r}'::double"
+    if value is None or isinstance(value, (bool, int)):
+        return "null" if value is None else str(value).lower()
+    raise QueryError(f"a {type(value).__name__} cannot be a parameter")
+
+
+def parquet(path: Path) -> str:
+    """A Parquet file as a table of a query; a folder named like `x=1` above it does not become a column."""
+    return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+
+
 def database_version(con: duckdb.DuckDBPyConnection) -> tuple[int, str | None]:
     """Version of an open database and the hash of its macros and views; (0, None) for an empty one."""
     found = con.execute("select 1 from duckdb_tables() where table_name = 'schema_migrations'").fetchone()
@@ -155,10 +183,8 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
             con.execute(step.text)
         for definition in definitions():
             con.execute(definition.text)
-        con.execute(
-            "insert into schema_migrations values (?, ?, ?, now())",
-            [schema_version(), migrations()[-1].name, definitions_hash()],
-        )
+        values = ", ".join(map(literal, (schema_version(), migrations()[-1].name, definitions_hash())))
+        con.execute(f"insert into schema_migrations values ({values}, now())")  # noqa: S608 quoted by literal
         con.commit()
     except duckdb.Error as error:
         con.rollback()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.catalog import LEDGER, schema_database, schema_version, tables
+from warehouse.catalog import LEDGER, literal, parquet, schema_database, schema_version, tables
 from warehouse.errors import LandingError, one_line
 from warehouse.manifest import (
     MANIFEST,
@@ -121,17 +121,18 @@ def _check_rows(
     scratch: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, table: str, n_rows: int
 ) -> None:
     place = manifest.place
-    belongs = "run_id = $run_id and simulated = $simulated"
-    values = {"run_id": place.run_id, "simulated": manifest.simulated}
+    own = {"run_id": place.run_id, "simulated": manifest.simulated}
     if place.cell_id != RUN_CELL:
-        belongs += " and cell_id = $cell_id and attempt = $attempt"
-        values |= {"cell_id": place.cell_id, "attempt": place.attempt}
-    query = f"select count(*), count(*) filter (where {belongs}) from {table}"  # noqa: S608 our own names
-    total, own = scratch.execute(query, values).fetchall()[0]
+        own |= {"cell_id": place.cell_id, "attempt": place.attempt}
+    belongs = " and ".join(f"{name} = {literal(value)}" for name, value in own.items())
+    query = f"select count(*), count(*) filter (where {belongs}) from {table}"  # noqa: S608 quoted by literal
+    total, n_own = scratch.execute(query).fetchall()[0]
     if total != n_rows:
         raise LandingError(f"{folder}: {table} has {total} rows, the manifest says {n_rows}")
-    if own != total:
-        raise LandingError(f"{folder}: {table} has {total - own} rows of another run, cell, attempt or kind")
+    if n_own != total:
+        raise LandingError(
+            f"{folder}: {table} has {total - n_own} rows of another run, cell, attempt or kind"
+        )
 
 
 def _insert(con: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, table: str) -> None:
@@ -139,20 +140,16 @@ def _insert(con: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, ta
     how = "insert"
     if table in LAST_WRITTEN_WINS:
         how = "insert or ignore" if _newer_is_in(con, manifest, table) else "insert or replace"
-    con.execute(
-        f"{how} into {table} by name from read_parquet($path, hive_partitioning = false)",
-        {"path": str(folder / f"{table}.parquet")},
-    )
+    con.execute(f"{how} into {table} by name from {parquet(folder / f'{table}.parquet')}")
 
 
 def _newer_is_in(con: duckdb.DuckDBPyConnection, manifest: Manifest, table: str) -> bool:
     """Whether a landing written later has already spoken about the same run or attempt."""
     place = manifest.place
-    found = con.execute(
-        "select 1 from landings where run_id = ? and cell_id = ? and attempt = ? "
-        "and written_unix_ns > ? and list_contains(tables, ?)",
-        [place.run_id, place.cell_id, place.attempt, manifest.written_unix_ns, table],
-    ).fetchone()
+    own = f"(run_id, cell_id, attempt) = ({literal(place.run_id)}, {literal(place.cell_id)}, {place.attempt})"
+    later = f"written_unix_ns > {manifest.written_unix_ns} and list_contains(tables, {literal(table)})"
+    query = f"select 1 from landings where {own} and {later}"  # noqa: S608 quoted by literal
+    found = con.execute(query).fetchone()
     return found is not None
 
 
@@ -163,9 +160,9 @@ def _clash(con: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest) -> 
         key = [column.name for column in schema[table] if column.key]
         if table in LAST_WRITTEN_WINS or not key:
             continue
-        landed = "read_parquet($path, hive_partitioning = false)"
+        landed = parquet(folder / f"{table}.parquet")
         query = f"select count(*) from {table} semi join {landed} using ({', '.join(key)})"  # noqa: S608
-        (found,) = con.execute(query, {"path": str(folder / f"{table}.parquet")}).fetchall()[0]
+        (found,) = con.execute(query).fetchall()[0]
         if found:
             return f"{table}: {found} rows with the same key are in the warehouse already"
     return None
@@ -173,18 +170,16 @@ def _clash(con: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest) -> 
 
 def _note(con: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest) -> None:
     place = manifest.place
-    con.execute(
-        "insert into landings values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now())",
-        [
-            place.run_id,
-            manifest.simulated,
-            place.cell_id,
-            place.attempt,
-            place.stage,
-            sorted(manifest.tables),
-            sum(file.n_rows for file in manifest.tables.values()),
-            manifest.schema_version,
-            file_sha256(folder / MANIFEST),
-            manifest.written_unix_ns,
-        ],
-    )
+    values = [
+        place.run_id,
+        manifest.simulated,
+        place.cell_id,
+        place.attempt,
+        place.stage,
+        sorted(manifest.tables),
+        sum(file.n_rows for file in manifest.tables.values()),
+        manifest.schema_version,
+        file_sha256(folder / MANIFEST),
+        manifest.written_unix_ns,
+    ]
+    con.execute(f"insert into landings values ({', '.join(map(literal, values))}, now())")  # noqa: S608 quoted

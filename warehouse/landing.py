@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.catalog import LEDGER, Column, schema_database, schema_version, tables
+from warehouse.catalog import LEDGER, Column, literal, parquet, schema_database, schema_version, tables
 from warehouse.errors import LandingError, one_line
 from warehouse.manifest import (
     MANIFEST,
@@ -110,8 +110,9 @@ def read_landed(
         )
     con = schema_database()
     try:
-        found = con.read_parquet(str(folder / f"{table}.parquet"), hive_partitioning=False)
-        return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+        cursor = con.execute(f"from {parquet(folder / f'{table}.parquet')}")
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     except duckdb.Error as error:
         raise LandingError(f"{folder}: {table}.parquet cannot be read: {one_line(error)}") from None
     finally:
@@ -185,19 +186,16 @@ def _write_table(
     lines = folder / f"{table}.ndjson"
     n_rows, longest = write_lines(lines, table, columns, rows, added)
     if n_rows:
-        kinds = {column.name: JSON_KINDS.get(column.kind, column.kind) for column in columns}
-        read = con.read_json(
-            str(lines),
-            format="newline_delimited",
-            columns=kinds,
-            maximum_object_size=max(16 * 2**20, 2 * longest),
-            hive_partitioning=False,
-        )
+        kinds = ", ".join(f"{c.name}: {literal(JSON_KINDS.get(c.kind, c.kind))}" for c in columns)
         # Through the table itself: its types, its NOT NULLs and its key are what the ingest will ask for.
-        read.insert_into(table)
+        con.execute(
+            f"insert into {table} from read_json({literal(str(lines))}, format = 'newline_delimited', "
+            f"columns = {{{kinds}}}, maximum_object_size = {max(16 * 2**20, 2 * longest)}, "
+            "hive_partitioning = false)"
+        )
     lines.unlink()
     path = folder / f"{table}.parquet"
-    con.table(table).write_parquet(str(path))
+    con.execute(f"copy {table} to {literal(str(path))} (format parquet)")
     _flush(path)
     return LandedFile(n_rows=n_rows, n_bytes=path.stat().st_size, sha256=file_sha256(path))
 

@@ -12,6 +12,7 @@ from warehouse.catalog import (
     CONFIG,
     database_version,
     is_current,
+    literal,
     memory_database,
     migrate,
     parameters,
@@ -108,7 +109,7 @@ class Warehouse:
             # Session variables, so that the same file also runs in a plain DuckDB shell. One that is not
             # given is NULL, which the queries with optional parameters read as "all".
             for name in known:
-                self._con.execute(f"set variable {name} = $value", {"value": params.get(name)})
+                self._con.execute(f"set variable {name} = {literal(params.get(name))}")
             cursor = self._con.execute(file.text)
             return [(column[0], str(column[1])) for column in cursor.description or []], cursor.fetchall()
         except duckdb.Error as error:

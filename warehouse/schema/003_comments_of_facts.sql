@@ -22,7 +22,7 @@ is 'response headers arrived; monotonic clock of the measuring host, ns; NULL if
 comment on column requests.first_byte_ns
 is 'first body byte arrived; monotonic clock of the measuring host, ns; NULL if none';
 comment on column requests.first_token_ns
-is 'chunk with the first non-empty content, reasoning or tool text; monotonic clock of the measuring host, ns; NULL if none';
+is 'chunk with the first non-empty content, reasoning or tool text; host clock, ns; NULL if none';
 comment on column requests.first_answer_ns
 is 'chunk with the first non-empty text that is not reasoning; monotonic clock of the measuring host, ns; NULL if none';
 comment on column requests.last_token_ns
