@@ -46,7 +46,9 @@ class Control:
         self.address = address
         self._now = now
         self._connect_timeout_s = connect_timeout_s
-        self._client = httpx.Client(trust_env=False, follow_redirects=False)
+        # A new connection per call: some servers drop a kept one after an error without saying so.
+        unkept = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(trust_env=False, follow_redirects=False, limits=unkept)
 
     def __enter__(self) -> "Control":
         return self

@@ -92,6 +92,10 @@ async def exchange(capture: Capture, endpoint: Endpoint, body: bytes, *, client:
                 capture.http_status = response.status_code
                 capture.content_type = response.headers.get("content-type", "")
                 await _read(capture, response, now)
+                if response.status_code != 200:
+                    # Some servers drop the connection after an error without saying so; the next request
+                    # must not fall into that and be counted as one more failure.
+                    await response.extensions["network_stream"].aclose()
     except (TimeoutError, httpx.TimeoutException) as error:
         capture.failure = ("timeout", _timeout_reason(capture, endpoint, error))
     except httpx.TransportError as error:

@@ -207,6 +207,20 @@ def test_a_connection_that_is_never_accepted() -> None:
     assert (reply.outcome, reply.error) == ("timeout", "no connection within 0.2 s")
 
 
+def test_a_connection_is_not_used_again_after_an_error() -> None:
+    # The server closes it without having said so, as a real one does; the second request must not notice.
+    kept = b"HTTP/1.1 500 Oops\r\ncontent-length: 3\r\n\r\nbad"
+
+    async def three_times(url: str) -> list[Reply]:
+        endpoint = Endpoint(base_url=url)
+        async with open_client(endpoint) as client:
+            return [await stream(endpoint, CHAT, client=client, now=now_ns) for _ in range(3)]
+
+    with serve(_raw(kept)) as served:
+        replies = asyncio.run(three_times(served.url))
+    assert [r.error for r in replies] == ["HTTP 500: bad"] * 3
+
+
 def test_a_body_without_end_is_cut_off() -> None:
     async def handler(_: Call, writer: asyncio.StreamWriter) -> None:
         writer.write(head())
