@@ -13,7 +13,7 @@ from bench.backends import open_backend
 from bench.errors import BenchError
 from bench.telemetry.gpu import GpuReader
 from cli.output import add_json, console, write_json
-from evaluators.sandbox import probe
+from evaluators.sandbox import Sandbox
 from flows.config import Catalog, config_dir, data_dir, langfuse_settings, load_catalog, open_target
 from flows.yaml_lines import ConfigError
 from tracing.export import receiver_problem
@@ -97,7 +97,7 @@ def warehouse(path: Path) -> Finding:
 
 def sandbox() -> Finding:
     """Whether code that a model wrote can be executed in isolation."""
-    report = probe()
+    report = Sandbox().probe()
     if report.available:
         return Finding("sandbox", "ok", f"bubblewrap, isolation {report.isolation}, self-test passed")
     return Finding(

@@ -21,7 +21,7 @@ from cli.output import add_json, add_lang, console, write_json
 from cli.prefect_server import free_port, own_server, server_environment
 from flows.identity import new_run_id
 from flows.plan import estimate_s
-from flows.setup import Overrides, PreparedRun, Request, label, prepare
+from flows.setup import PreparedRun, Request, checked_overrides, label, prepare
 from reports.goals import goals_of, holds
 from reports.terminal import leaderboard_table
 from warehouse.store import WarehouseError, example_queries, open_warehouse
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Run it; exit 1 if a cell failed or a goal was missed."""
     request = Request(
         experiment=args.experiment,
-        overrides=Overrides(
+        overrides=checked_overrides(
             targets=args.target, models=args.model, workloads=args.workload, repeats=args.repeats
         ),
         resume=args.resume,
@@ -191,7 +191,8 @@ def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
     if end["report"]:
         show.print(f"\nreport  {end['report']}", soft_wrap=True)
     show.print("\nthree queries to try next:")
-    for query in example_queries():
+    for title, query in example_queries():
+        show.print(f"  # {title}", style="dim")
         show.print(f'  bakeoff sql "{query}"', soft_wrap=True)
     if end["status"] != "completed":
         print(f"bakeoff run: {end['message']}", file=sys.stderr)

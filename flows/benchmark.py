@@ -7,6 +7,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.states import Completed, Failed, State
 from tasks.export import export_traces
 
+from evaluators.sandbox import Sandbox
 from flows.config import ROOT, langfuse_settings
 from flows.plan import Cell
 from flows.setup import (
@@ -95,6 +96,7 @@ def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
     cells = [{"cell_id": c.cell_id, "label": label(c)} for c in run.todo]
     progress.event("plan", run_id=run.run_id, cells=cells, kept=len(run.kept), n_cells=len(run.plan.cells))
     artifact = ProgressArtifact(run.run_id, n_steps=len(run.todo) * (len(STAGES) + 1))
+    sandbox = Sandbox()
     record = recorded_run(
         run.landing_root,
         run_id=run.run_id,
@@ -103,6 +105,7 @@ def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
         row=run_row(run),
         dimensions=dimensions(run),
         root=ROOT,
+        sandbox=sandbox,
     )
     with (
         run_lock(run.data / "run.lock", progress.note),
@@ -112,17 +115,22 @@ def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
     ):
         for number, cell in enumerate(run.todo, start=1):
             progress.event("cell", cell_id=cell.cell_id, label=label(cell), i=number, n=len(run.todo))
-            ends.append(run_cell(run, cell, servers, progress, artifact))
+            ends.append(run_cell(run, cell, servers, progress, artifact, sandbox))
     return ends
 
 
 def run_cell(
-    run: PreparedRun, cell: Cell, servers: Servers, progress: ProgressLog, artifact: ProgressArtifact
+    run: PreparedRun,
+    cell: Cell,
+    servers: Servers,
+    progress: ProgressLog,
+    artifact: ProgressArtifact,
+    sandbox: Sandbox,
 ) -> CellEnd:
     """Run one cell's stages until one fails, and its teardown in any case."""
     target = run.targets[cell.target]
     failed_stage, reason = None, servers.dead.get(cell.target)
-    with CellSession(cell_work(run, cell), servers.backend(target), progress) as session:
+    with CellSession(cell_work(run, cell), servers.backend(target), progress, sandbox) as session:
         if reason is not None:
             failed_stage = "unload"
         for stage in STAGES if reason is None else ():

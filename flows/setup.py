@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from bench.backends import open_backend
 from bench.backends.base import Target
 from bench.driver import Load
+from bench.errors import BackendError
 from flows import config
 from flows.config import Catalog
 from flows.identity import check_run_id, experiment_id, new_run_id
@@ -31,6 +33,20 @@ class Overrides(Strict):
     models: list[Name] | None = Field(default=None, description="models instead of the matrix's")
     workloads: list[Name] | None = Field(default=None, description="workloads instead of the experiment's")
     repeats: int | None = Field(default=None, ge=1, le=100, description="answers to each question")
+
+
+def checked_overrides(**values: Any) -> Overrides:
+    """Overrides from a command line.
+
+    Raises:
+        ConfigError: a value is not one that the field can take; in one line.
+    """
+    try:
+        return Overrides.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{where}: {first['msg']}, got {first['input']!r}") from None
 
 
 class Request(Strict):
@@ -164,8 +180,15 @@ def _resumed(run_id: str, catalog: Catalog, data: Path, now: datetime, *, retry_
 
 
 def _targets(cells: Iterable[Cell], catalog: Catalog) -> dict[str, Target]:
+    """The targets of `cells`, their options checked by the backends that will take them."""
     names = dict.fromkeys(cell.target for cell in cells)
-    return {name: config.open_target(name, catalog.targets[name], os.environ) for name in names}
+    targets = {name: config.open_target(name, catalog.targets[name], os.environ) for name in names}
+    for target in targets.values():
+        try:
+            open_backend(target)
+        except BackendError as error:
+            raise ConfigError(f"{catalog.folder / 'targets.yaml'}: {error}") from None
+    return targets
 
 
 def _simulated(cells: Iterable[Cell], catalog: Catalog) -> bool:

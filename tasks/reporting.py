@@ -4,13 +4,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from reports.data import ReportData
+from reports.data import ReportData, ReportError
 from reports.html import render_report
 from warehouse.store import Warehouse, example_queries, open_warehouse
-
-
-class ReportError(Exception):
-    """Why there is no report, in one line."""
 
 
 def write_report(
@@ -65,5 +61,6 @@ def report_data(store: Warehouse, run_id: str | None) -> ReportData:
         failures=store.rows("failures", run_id=chosen),
         failed_checks=store.rows("checks_failed", run_id=chosen),
         requests_series=store.rows("requests_series", run_id=chosen),
-        sql=[(query, query) for query in example_queries()],
+        cell_resources=store.rows("cell_resources", run_id=chosen),
+        sql=example_queries(),
     )

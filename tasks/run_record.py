@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.environment import read_environment
-from evaluators.sandbox import SandboxReport, probe
+from evaluators.sandbox import Sandbox
 from tasks.records import RunRow
 from warehouse.landing import LandingError, land_run, land_stage, landed_stages, read_landed
 
@@ -35,6 +35,7 @@ def recorded_run(
     row: RunRow,
     dimensions: Mapping[str, Iterable[Any]],
     root: Path,
+    sandbox: Sandbox,
 ) -> Iterator[list[CellEnd]]:
     """Land the run as running, and how it ended when the block is left.
 
@@ -46,8 +47,8 @@ def recorded_run(
     mark_interrupted(
         landing_root, run_id, reason="the process that ran this attempt ended before the cell did"
     )
-    sandbox: SandboxReport = probe()
-    row = dataclasses.replace(row, isolation=sandbox.isolation, isolation_reason=sandbox.reason)
+    proven = sandbox.probe()
+    row = dataclasses.replace(row, isolation=proven.isolation, isolation_reason=proven.reason)
     environment = read_environment(config_hash=row.config_hash, root=root)
     where: dict[str, Any] = {"run_id": run_id, "simulated": simulated}
     tables = {"runs": [row], "environments": [environment], **dimensions}

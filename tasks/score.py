@@ -1,10 +1,9 @@
 """Stage score: judge the answers that the answer stage landed."""
 
 from evaluators.judge import JudgedAnswer, judge
-from evaluators.lint import ruff_lint
+from evaluators.lint import ruff_findings
 
 from evaluators.records import Check, Score
-from evaluators.sandbox import execute_in_sandbox
 from tasks.session import CellSession, StageOutcome, StageYield
 from tasks.stage import stage_task
 from warehouse.landing import read_landed
@@ -42,7 +41,7 @@ def _score(session: CellSession) -> StageYield:
             for row in rows
             if row["suite"] == name
         ]
-        more_checks, more_scores = judge(suite, answers, execute=execute_in_sandbox, lint=ruff_lint)
+        more_checks, more_scores = judge(suite, answers, execute=session.sandbox.open_session, lint=ruff_findings)
         checks += more_checks
         scores += more_scores
     unscored = sum(s.status == "not_run" for s in scores)

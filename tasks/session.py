@@ -14,6 +14,7 @@ from bench.backends.base import Backend
 from bench.driver import Load
 from bench.errors import BenchError
 from bench.telemetry.sampler import Sampler
+from evaluators.sandbox import Sandbox
 from evaluators.suites import Case, Suite
 from tasks.progress import ProgressLog
 from tasks.records import CellRow, StageRow
@@ -79,10 +80,13 @@ class StageOutcome:
 class CellSession:
     """Samples from entry to `end_sampling`, marks the samples with the stage, lands every stage."""
 
-    def __init__(self, work: CellWork, backend: Backend, progress: ProgressLog) -> None:
+    def __init__(
+        self, work: CellWork, backend: Backend, progress: ProgressLog, sandbox: Sandbox
+    ) -> None:
         self.work = work
         self.backend = backend
         self.progress = progress
+        self.sandbox = sandbox
         self.server_version: str | None = None
         self.landing_error: LandingError | None = None
         self._sampling_ended = False

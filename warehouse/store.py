@@ -149,10 +149,13 @@ class Warehouse:
             raise QueryError(f"sql: {one_line(error)}") from error
 
 
-def example_queries() -> list[str]:
-    """Queries to try next, each one line of SQL without double quotes, so that a shell takes it in them."""
+def example_queries() -> list[tuple[str, str]]:
+    """Queries to try next, each with what it answers.
+
+    A query is one line of SQL without double quotes, so that a shell takes it in them.
+    """
     names = [name for name in query_names() if name.startswith("examples/")]
-    return [statement(query(name).text) for name in names]
+    return [(query(name).text.splitlines()[0].removeprefix("-- "), statement(query(name).text)) for name in names]
 
 
 def open_warehouse(path: Path | None, *, read_only: bool = False) -> Warehouse:
