@@ -27,10 +27,18 @@ _SOURCE_ERRORS = (BenchError, OSError, RuntimeError, ValueError, psutil.Error)
 """What a source may raise; it is noted and the source is asked again at its next turn."""
 
 
+_NO_GPU = {
+    None: "no GPU of this host belongs to the target",
+    "nvml": "NVML was not opened",
+    "simulated": "the server's metrics have shown no simulated GPU",
+}
+
+
 class Sampler:
     """Owns the sampling threads and their log, from `__enter__` to `__exit__`.
 
-    Set `stage` to mark what is sampled from then on. A source that fails or hangs stops nobody else.
+    Set `stage` to mark what is sampled from then on. A source that fails or hangs stops nobody else; its last
+    error is in `failures`. `gpu_source` is what GPU samples came from, `gpu_reason` why there are none.
     """
 
     def __init__(
@@ -45,7 +53,7 @@ class Sampler:
     ) -> None:
         self.stage = ""
         self.gpu_source: str | None = None
-        self.gpu_reason: str | None = "no GPU of this host belongs to the target" if gpu is None else None
+        self.gpu_reason: str | None = _NO_GPU[gpu]
         self.failures: dict[str, str] = {}
         self._log_path = log_path
         self._fetch_metrics = fetch_metrics
@@ -70,8 +78,6 @@ class Sampler:
             thread.start()
         if self._gpu == "nvml" and not self._gpu_opened.wait(_OPEN_S):
             self.gpu_reason = f"NVML did not answer within {_OPEN_S:.0f} s"
-        if self._gpu == "simulated":
-            self.gpu_source = "simulated"
         return self
 
     def __exit__(
@@ -125,10 +131,15 @@ class Sampler:
             if text is not None and turn % every == 0:
                 self._log.add(parse_prometheus(text, stage, t_ns))
             if text is not None and simulated:
-                self._keep_gpu(simulated_gpu(text, stage, t_ns))
+                self._keep_simulated(simulated_gpu(text, stage, t_ns))
             turn += 1
 
         self._repeat("server", self._hz if simulated else self._server_hz, read)
+
+    def _keep_simulated(self, samples: Sequence[GpuSample]) -> None:
+        if samples:
+            self.gpu_source, self.gpu_reason = "simulated", None
+            self._keep_gpu(samples)
 
     def _keep_gpu(self, samples: Sequence[GpuSample]) -> None:
         self._log.add(samples)

@@ -10,10 +10,11 @@ from bench.records import ServerSample
 MAX_SAMPLES = 5_000
 """More values than this in one reading are cut off: a server must not be able to fill our disk."""
 
-_NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]{0,199}"
-_VALUE_TEXT = r'"(?:[^"\\]|\\.)*"'
-_LABEL = rf"\s*({_NAME})\s*=\s*({_VALUE_TEXT})\s*"
-_LINE = re.compile(rf"({_NAME})\s*(?:\{{((?:{_LABEL},?)*)\s*\}})?\s*(\S+)")
+# Possessive quantifiers (`*+`): a hostile server's line cannot make the pattern try again and again.
+_NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]{0,199}+"
+_VALUE_TEXT = r'"(?:[^"\\]|\\.)*+"'
+_LABEL = rf"\s*+({_NAME})\s*+=\s*+({_VALUE_TEXT})\s*+"
+_LINE = re.compile(rf"({_NAME})\s*+(?:\{{((?:{_LABEL},?+)*+)\s*+\}})?+\s*+(\S++)")
 _ONE_LABEL = re.compile(_LABEL)
 _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
