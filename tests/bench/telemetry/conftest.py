@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+IN_CI = os.environ.get("CI") == "true"  # read before any fixture scrubs the environment
 SOURCE = Path(__file__).parent / "nvml_stub.c"
 
 
@@ -20,7 +21,7 @@ def nvml_stub(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         reason = "no C compiler (cc, gcc, clang) to compile the stand-in for libnvidia-ml.so.1"
-        if os.environ.get("CI") == "true":
+        if IN_CI:
             pytest.fail(f"{reason}; CI must have one")
         pytest.skip(reason)
     built: dict[tuple[str, ...], Path] = {}

@@ -1,5 +1,6 @@
 """Readings of a graphics card: all fields, few fields, no driver, no card, no library, a simulated one."""
 
+import ctypes
 from dataclasses import fields
 
 import pytest
@@ -107,8 +108,6 @@ def test_no_driver_and_no_device_are_reasons(read, env, reason):
 
 
 def test_no_library_is_a_reason(with_nvml):
-    import ctypes
-
     try:
         ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:
@@ -136,7 +135,7 @@ result.append(opened())
     assert with_nvml(nvml_stub(), code) == [0, 1, 2, 2, 0]
 
 
-def simulated_text(*, busy=False):
+def simulated_text():
     machine = Machine(seed=1, speed=1.0, now_ns=0)
     machine.place(PROFILES["sim-hasty"], Settings())
     return metrics_text(machine, Lateness(), 2_000_000_000)
