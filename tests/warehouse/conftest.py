@@ -66,14 +66,18 @@ def make_row(schema: dict[str, list[Column]]) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def land_all(make_row: Callable[..., dict[str, Any]]) -> Callable[[Path, dict[str, list[dict[str, Any]]]], None]:
+def land_all(
+    make_row: Callable[..., dict[str, Any]],
+) -> Callable[[Path, dict[str, list[dict[str, Any]]]], None]:
     """Land rows given in part, one landing per cell attempt and one per run.
 
     `times: n` makes n requests out of one, a second apart.
     """
 
     def land(root: Path, given: dict[str, list[dict[str, Any]]]) -> None:
-        cells: dict[tuple[str, str, int], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+        cells: dict[tuple[str, str, int], dict[str, list[dict[str, Any]]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         runs: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
         simulated: dict[str, bool] = defaultdict(bool)
         for table, rows in given.items():
@@ -102,7 +106,9 @@ def spread(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     stamps = [name for name, value in row.items() if name.endswith("_ns") and isinstance(value, int)]
     for i in range(times):
         one = {name: value for name, value in row.items() if name != "times"}
-        yield one | {name: row[name] + i * 10**9 for name in stamps} | {"request_id": f"{row['request_id']}{i}"}
+        yield (
+            one | {name: row[name] + i * 10**9 for name in stamps} | {"request_id": f"{row['request_id']}{i}"}
+        )
 
 
 @pytest.fixture
