@@ -113,11 +113,11 @@ def _text_facets(said: Sequence[str], names: set[str], *, has_block: bool) -> di
     used: Counter[str] = Counter()
     opening = _take(used, said[:3], 8.0, lambda _: True, n=1)
     summary = _take(used, said, 8.0, _SUMMARY.search, n=1)
-    reasons = _take(used, said, 6.0, _BECAUSE.search, n=4)
+    reasons = _take(used, said, 6.0, _BECAUSE.search, n=3)
     concrete = _take(used, said, 6.0, lambda s: _is_concrete(s, names), n=6)
     return {
         "purpose": 0.5 * bool(opening) + 0.5 * bool(summary),
-        "reasons": min(1.0, reasons / 4.0),
+        "reasons": min(1.0, reasons / 3.0),
         "concrete": min(1.0, concrete / 6.0),
         "example": float(has_block and len(said) >= 3),
     }

@@ -12,7 +12,8 @@ _BREAK = re.compile(
     r"|\n+"
     r"|(?<=[가-힣]다)\s+(?=[A-Z가-힣`])(?=.{0,3}[A-Z`])"  # 다 without a full stop before code or a name
 )
-_MARKUP = re.compile(r"^\s*(?:[-*+•]|\d+[.)]|#{1,6}|>)\s+|\*\*|__", re.MULTILINE)
+_MARKUP = re.compile(r"^\s*(?:[-*+•]|\d+[.)]|#{1,6}|>)\s+|\*\*", re.MULTILINE)
+_SPAN = re.compile(r"`[^`\n]*`")
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|i (?:can(?:no|')t|won't|cannot)|as an ai)\b"
     r"|죄송|도와드릴 수 없|도와 드릴 수 없|답변(?:드릴|할) 수 없|제공할 수 없",
@@ -95,10 +96,10 @@ def is_statement(text: str, min_words: float) -> bool:
 
     A list of keywords has none of those, whatever its length.
     """
-    words = n_words(text)
-    if words < min_words:
+    if n_words(text) < min_words:
         return False
+    words = n_words(_SPAN.sub(" ", text))
     if is_korean(text):
         ties = len(_GLUE_KO.findall(text)) + len(_SENTENCE_END_KO.findall(text))
         return ties >= max(1.0, words / 10.0)
-    return len(_GLUE_EN.findall(text)) >= max(1.0, words / 8.0)
+    return len(_GLUE_EN.findall(text)) >= max(1.0, words / 10.0)

@@ -98,8 +98,17 @@ class Session:
         try:
             self._receive(0, b"")
         except (SessionDied, wire.BadReply) as death:
-            said = _one_line(self._process.output.decode(errors="replace"))
+            said = self._said_at_start()
             raise SandboxFault(f"the sandbox did not start: {said or death}") from death
+
+    def _said_at_start(self) -> str:
+        """What the launcher printed: the reason why there is no sandbox, usually."""
+        printed = self._process.printed
+        if not printed.closed:
+            os.set_blocking(printed.fileno(), False)
+            with contextlib.suppress(BlockingIOError):
+                self._process.output += os.read(printed.fileno(), 1 << 16)
+        return _one_line(self._process.output.decode(errors="replace"))
 
     def load(self, code: str) -> None:
         """Execute the program as a module; from here on the wall limit counts."""

@@ -77,7 +77,7 @@ def _decode(form: Any, budget: list[int], depth: int) -> Any:
     [(tag, body)] = form.items()
     try:
         return _TAGS[tag](body, budget, depth + 1)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise BadReply("the reply is not plain data") from error
 
 
