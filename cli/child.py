@@ -11,8 +11,9 @@ import time
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 
-from flows.benchmark import GPU_LIMIT, benchmark
+from flows.benchmark import benchmark
 from flows.setup import Request
+from tasks.gpu_slot import GPU_LIMIT
 
 API_WAIT_S = 180.0
 """A first start of Prefect's server makes its database; on two slow cores that takes up to 40 s."""

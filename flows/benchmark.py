@@ -3,7 +3,6 @@
 from typing import Any
 
 from prefect import flow
-from prefect.concurrency.sync import concurrency
 from prefect.states import Completed, Failed, State
 from tasks.export import export_traces
 
@@ -23,6 +22,7 @@ from flows.setup import (
 from flows.yaml_lines import ConfigError
 from tasks.answer import answer
 from tasks.artifacts import ProgressArtifact, publish_artifacts
+from tasks.gpu_slot import gpu_slot
 from tasks.ingest import ingest
 from tasks.load_model import load_model
 from tasks.load_test import load_test
@@ -37,12 +37,6 @@ from tasks.teardown import teardown
 from tasks.unload import unload
 from tasks.warm_up import warm_up
 from warehouse.landing import LandingError
-
-GPU_LIMIT = "bakeoff-gpu"
-"""The Prefect concurrency limit that keeps two runs apart."""
-
-LEASE_S = 60.0
-"""A killed run gives its slot back after this long; a living one renews it."""
 
 AS_WRITTEN = Overrides()
 """No change to the experiment file."""
@@ -109,7 +103,7 @@ def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
     )
     with (
         run_lock(run.data / "run.lock", progress.note),
-        concurrency(GPU_LIMIT, occupy=1, lease_duration=LEASE_S),
+        gpu_slot(progress.note),
         record as ends,
         Servers() as servers,
     ):

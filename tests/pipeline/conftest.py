@@ -16,7 +16,7 @@ from tests.pipeline.workspace import TINY, Workspace
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API URL of a Prefect server of the session's own."""
     home = tmp_path_factory.mktemp("prefect")
-    env = server_environment(home, free_port(), whole=False)
+    env = server_environment(home, free_port(), whole=True)
     with own_server(sys.executable, env, home / "server.log"):
         yield env["PREFECT_API_URL"]
 

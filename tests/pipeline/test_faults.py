@@ -73,11 +73,12 @@ def test_bad_targets_fail_their_cells_with_a_reason_and_the_others_go_on(workspa
             },
             workloads=["tiny"],
         )
-        workspace.edit("models.yaml", lambda c: [c["models"][m].update(targets=["refusing", "html", "silent"]) for m in ("any-model", "other-model")])
+        able = {"any-model": ["refusing", "html", "silent"], "other-model": ["refusing"]}
+        workspace.edit("models.yaml", lambda c: [c["models"][m].update(targets=t) for m, t in able.items()])
         done = workspace.bakeoff("run", "faults")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    assert "6 of 7 cells failed" in done.stderr
+    assert "4 of 5 cells failed" in done.stderr
     cells = workspace.rows("select target, model, outcome, failed_stage, reason from cells order by cell_index")
     outcomes = {(target, model): (outcome, stage) for target, model, outcome, stage, _ in cells}
     reasons = {(target, model): reason for target, model, _, _, reason in cells}
@@ -91,7 +92,7 @@ def test_bad_targets_fail_their_cells_with_a_reason_and_the_others_go_on(workspa
     assert tried == [(1,)]
     assert outcomes["html", "any-model"][0] == "failed"
     assert outcomes["silent", "any-model"][0] == "failed"
-    assert "1 s" in reasons["silent", "any-model"] or "timeout" in reasons["silent", "any-model"]
+    assert "did not answer within" in reasons["silent", "any-model"]
     assert workspace.rows("select status from runs") == [("partial",)]
     assert all("\n" not in reason for reason in reasons.values() if reason)
     supported = dict(workspace.rows("select distinct target, supported from model_card"))

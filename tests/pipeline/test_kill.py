@@ -39,7 +39,12 @@ def stop_in_second_cell(space: Workspace, stage: str, how: str) -> int:
 
 
 def check_resume(space: Workspace, stage: str, how: str) -> None:
-    """Stop as told, look at what is left, resume, and look at the whole."""
+    """Stop as told, look at what is left, resume, and look at the whole.
+
+    Each run starts a Prefect server of its own: a killed run keeps its slot of the limit on a shared one
+    for a minute, and its own is killed with it.
+    """
+    space.api_url = None
     space.experiment(
         "kills",
         matrix={"targets": ["simulator"], "models": ["sim-hasty", "sim-balanced"]},
