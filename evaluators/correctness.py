@@ -111,7 +111,13 @@ def _check(
         check_id=check_id,
         status=verdict.status,
         passed=passed,
-        evidence=verdict.evidence,
+        evidence=None if verdict.evidence is None else _storable(verdict.evidence),
         cpu_ms=cpu_ms,
         wall_ms=wall_ms,
     )
+
+
+def _storable(text: str) -> str:
+    """One line that any store takes: a model's text may hold control characters and lone surrogates."""
+    valid = text.encode("utf-8", errors="replace").decode("utf-8")
+    return " ".join("".join(c if c.isprintable() else " " for c in valid).split())

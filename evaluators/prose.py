@@ -74,7 +74,7 @@ def repetition(text: str) -> float:
     Ordinary explanations of this length compress to 0.45 of their bytes or more; one sentence written fifty
     times to less than 0.05. Texts under 400 bytes count as not repetitive.
     """
-    data = normal(text).encode()
+    data = normal(text).encode(errors="replace")
     if len(data) < 400:
         return 0.0
     ratio = len(zlib.compress(data, 9)) / len(data)
@@ -94,12 +94,12 @@ def is_korean(text: str) -> bool:
 def is_statement(text: str, min_words: float) -> bool:
     """Whether a text says something: long enough, with the small words that tie words into sentences.
 
-    A list of keywords has none of those, whatever its length.
+    A list of keywords has few of those, and many commas.
     """
     if n_words(text) < min_words:
         return False
-    words = n_words(_SPAN.sub(" ", text))
+    bare = _SPAN.sub(" ", text)
+    ties = len(_GLUE_EN.findall(text))
     if is_korean(text):
         ties = len(_GLUE_KO.findall(text)) + len(_SENTENCE_END_KO.findall(text))
-        return ties >= max(1.0, words / 10.0)
-    return len(_GLUE_EN.findall(text)) >= max(1.0, words / 10.0)
+    return ties >= max(1.0, n_words(bare) / 10.0, (bare.count(",") - 1) / 2.0)

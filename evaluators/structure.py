@@ -163,9 +163,9 @@ def raw_text_similarity(left: str, right: str) -> float:
     blocks = Indel.normalized_similarity(_skeleton(left), _skeleton(right))
     a, b = (prose.normal(text).casefold() for text in (left, right))
     longer = max(len(a), len(b))
-    # token_set_ratio takes a part for the whole: a text of one shared word would be "alike"
+    # both halves take a part for the whole: a text of one shared word in one paragraph would be "alike"
     length = min(len(a), len(b)) / longer if longer else 1.0
-    return 0.5 * blocks + 0.5 * length * fuzz.token_set_ratio(a, b) / 100.0
+    return 0.5 * min(1.0, 2.0 * length) * blocks + 0.5 * length * fuzz.token_set_ratio(a, b) / 100.0
 
 
 _BLOCKS = (

@@ -120,7 +120,7 @@ def test_decomposed_korean_scores_the_same(case_id: str, suite: Suite, planted) 
     )
 
 
-@given(st.text(max_size=300), st.sampled_from(["en", "ko"]))
+@given(text=st.text(max_size=300), language=st.sampled_from(["en", "ko"]))
 def test_any_text_gets_a_score(text: str, language: str, suite: Suite) -> None:
     for case_id in ("fibonacci", "url_shortener"):
         assert 0.0 <= score(suite, case_id, language, text) <= 1.0

@@ -158,7 +158,7 @@ def test_korean_docstring_is_worth_as_much(score: Callable[[str], float]) -> Non
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.text(alphabet="def f():\n return1+x#\"'[]", max_size=80))
+@given(text=st.text(alphabet="def f():\n return1+x#\"'[]", max_size=80))
 def test_any_text_gets_a_score(text: str, case: Case) -> None:
     judged = judge_program(case, text, lint=lambda code: [])
     assert 0.0 <= judged.score <= 1.0
