@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cli.output import add_json, add_lang, write_json
 from flows.config import data_dir
-from tasks.reporting import ReportError, write_report
+from reports.data import ReportError
+from tasks.reporting import write_report
 from warehouse.store import WarehouseError
 
 EXAMPLE = """examples: bakeoff report                       the newest run

@@ -3,8 +3,8 @@
 from typing import Any
 
 from prefect import flow
-from prefect.states import Completed, Failed, State
-from tasks.export import export_traces
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 from evaluators.sandbox import Sandbox
 from flows.config import ROOT, langfuse_settings
@@ -22,6 +22,7 @@ from flows.setup import (
 from flows.yaml_lines import ConfigError
 from tasks.answer import answer
 from tasks.artifacts import ProgressArtifact, publish_artifacts
+from tasks.export import export_traces
 from tasks.gpu_slot import gpu_slot
 from tasks.ingest import ingest
 from tasks.load_model import load_model

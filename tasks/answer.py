@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bench.backends.base import Chat, Reply
 from bench.driver import ask
 from bench.records import Answer
-from evaluators.suites import Case
+from evaluators.suites import Case, Language
 from tasks.session import CellSession, StageOutcome, StageYield
 from tasks.stage import stage_task
 
@@ -45,7 +45,7 @@ def _answer(session: CellSession) -> StageYield:
     )
 
 
-def _questions(session: CellSession) -> Iterator[tuple[str, Case, str, int]]:
+def _questions(session: CellSession) -> Iterator[tuple[str, Case, Language, int]]:
     for suite, (_, cases) in session.work.cases.items():
         for case in cases:
             for language in sorted(case.prompts):
@@ -53,7 +53,7 @@ def _questions(session: CellSession) -> Iterator[tuple[str, Case, str, int]]:
                     yield suite, case, language, repeat
 
 
-def _row(suite: str, case: Case, language: str, repeat: int, seed: int, reply: Reply) -> Answer:
+def _row(suite: str, case: Case, language: Language, repeat: int, seed: int, reply: Reply) -> Answer:
     return Answer(
         answer_id=f"{suite}.{case.case_id}.{language}.{repeat}",
         suite=suite,

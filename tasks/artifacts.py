@@ -39,9 +39,7 @@ def publish_artifacts(warehouse: Path, run_id: str, report: str | None) -> None:
     """Put a markdown summary, the leaderboard and a link to the report beside the flow run."""
     with open_warehouse(warehouse, read_only=True) as store:
         data = report_data(store, run_id)
-    create_markdown_artifact(
-        run_summary(data, lang="en"), key="bakeoff-summary", description=f"run {run_id}"
-    )
+    create_markdown_artifact(run_summary(data, lang="en"), key="bakeoff-summary", description=f"run {run_id}")
     create_table_artifact(
         leaderboard_artifact(data.leaderboard), key="bakeoff-leaderboard", description=f"run {run_id}"
     )

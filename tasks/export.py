@@ -8,7 +8,8 @@ from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 from tasks.records import TraceExportRow
 from tracing.export import export_run
@@ -29,7 +30,9 @@ def export_traces(
         report = export_run(TraceRows(calls=[traced_call(row) for row in rows]), settings=settings)
         export = TraceExportRow(exported_at=now, **asdict(report))
         part = f"traces-{now:%Y%m%dT%H%M%S%f}"
-        land_run(landing_root, run_id=run_id, simulated=simulated, part=part, tables={"trace_exports": [export]})
+        land_run(
+            landing_root, run_id=run_id, simulated=simulated, part=part, tables={"trace_exports": [export]}
+        )
         with open_warehouse(warehouse) as store:
             store.ingest(landing_root, run_id)
     except WarehouseError as error:
@@ -46,7 +49,15 @@ def export_traces(
 def traced_call(row: Mapping[str, Any]) -> TracedCall:
     """One row of the query `trace_rows` as a call; one that was never sent has no duration."""
     failed = row["outcome"] != "ok"
-    keys = ("target", "target_kind", "settings", "workload", "stage", "cell_outcome", "finish_reason")
+    keys: tuple[str, ...] = (
+        "target",
+        "target_kind",
+        "settings",
+        "workload",
+        "stage",
+        "cell_outcome",
+        "finish_reason",
+    )
     keys += ("language", "suite", "case_kind", "repeat")
     return TracedCall(
         key=row["key"],

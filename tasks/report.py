@@ -4,9 +4,11 @@ from pathlib import Path
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
-from tasks.reporting import ReportError, write_report
+from reports.data import ReportError
+from tasks.reporting import write_report
 from warehouse.store import WarehouseError
 
 

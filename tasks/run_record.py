@@ -51,16 +51,16 @@ def recorded_run(
     row = dataclasses.replace(row, isolation=proven.isolation, isolation_reason=proven.reason)
     environment = read_environment(config_hash=row.config_hash, root=root)
     where: dict[str, Any] = {"run_id": run_id, "simulated": simulated}
-    tables = {"runs": [row], "environments": [environment], **dimensions}
+    tables: dict[str, Iterable[Any]] = {"runs": [row], "environments": [environment], **dimensions}
     land_run(landing_root, **where, part=f"open-{part}", tables=tables)
     ends: list[CellEnd] = []
     try:
         yield ends
     except BaseException as error:
         with suppress(LandingError):
-            reason = f"interrupted: {str(error) or type(error).__name__}"
-            mark_interrupted(landing_root, run_id, reason=reason)
-            row = dataclasses.replace(row, status="interrupted", reason=reason, ended_at=datetime.now(UTC))
+            why = f"interrupted: {str(error) or type(error).__name__}"
+            mark_interrupted(landing_root, run_id, reason=why)
+            row = dataclasses.replace(row, status="interrupted", reason=why, ended_at=datetime.now(UTC))
             land_run(landing_root, **where, part=f"close-{part}", tables={"runs": [row]})
         raise
     status, reason = verdict(finished_cells(landing_root, run_id), ends)

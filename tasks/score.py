@@ -2,7 +2,6 @@
 
 from evaluators.judge import JudgedAnswer, judge
 from evaluators.lint import ruff_findings
-
 from evaluators.records import Check, Score
 from tasks.session import CellSession, StageOutcome, StageYield
 from tasks.stage import stage_task
@@ -41,7 +40,9 @@ def _score(session: CellSession) -> StageYield:
             for row in rows
             if row["suite"] == name
         ]
-        more_checks, more_scores = judge(suite, answers, execute=session.sandbox.open_session, lint=ruff_findings)
+        more_checks, more_scores = judge(
+            suite, answers, execute=session.sandbox.open_session, lint=ruff_findings
+        )
         checks += more_checks
         scores += more_scores
     unscored = sum(s.status == "not_run" for s in scores)

@@ -80,9 +80,7 @@ class StageOutcome:
 class CellSession:
     """Samples from entry to `end_sampling`, marks the samples with the stage, lands every stage."""
 
-    def __init__(
-        self, work: CellWork, backend: Backend, progress: ProgressLog, sandbox: Sandbox
-    ) -> None:
+    def __init__(self, work: CellWork, backend: Backend, progress: ProgressLog, sandbox: Sandbox) -> None:
         self.work = work
         self.backend = backend
         self.progress = progress
@@ -166,7 +164,7 @@ class CellSession:
         self.sampler.__exit__(None, None, None)
 
     def _vram_mib(self) -> float | None:
-        """Memory in use now, the last reading once sampling has ended; a simulated card goes with its server."""
+        """Memory in use now, or the last reading; a simulated card goes with its server."""
         if self._sampling_ended:
             return self._last_vram_mib
         if self.work.simulated and not self.backend.alive():

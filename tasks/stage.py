@@ -5,7 +5,8 @@ from typing import Any
 
 from prefect import Task, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 from tasks.session import CellSession, StageOutcome
 from warehouse.landing import LandingError
@@ -34,4 +35,5 @@ def stage_task(stage: str, run: Callable[..., StageOutcome]) -> Task[..., State[
         return Failed(message=outcome.line)
 
     body.__doc__ = run.__doc__
-    return task(body, name=stage, cache_policy=NO_CACHE, retries=0, persist_result=False)
+    wrap = task(name=stage, cache_policy=NO_CACHE, retries=0, persist_result=False)
+    return wrap(body)

@@ -84,12 +84,17 @@ def test_select_without_a_match_says_so_and_fails(tmp_path: Path) -> None:
 def test_wrong_configuration_starts_nothing(tmp_path: Path) -> None:
     done = bakeoff(tmp_path / "data", "run", "quick-strat")
     assert done.returncode == 2
-    assert done.stderr == "bakeoff run: experiment: unknown experiment 'quick-strat'; did you mean 'quick-start'?\n"
+    assert (
+        done.stderr
+        == "bakeoff run: experiment: unknown experiment 'quick-strat'; did you mean 'quick-start'?\n"
+    )
     assert not (tmp_path / "data").exists()
 
 
 def test_plan_shows_cells_and_skips_and_starts_nothing(tmp_path: Path) -> None:
-    done = bakeoff(tmp_path / "data", "run", "quick-start", "--plan", "--target", "simulator", "--target", "transformers")
+    done = bakeoff(
+        tmp_path / "data", "run", "quick-start", "--plan", "--target", "simulator", "--target", "transformers"
+    )
     assert done.returncode == 0, done.stderr
     assert "sim-careful on simulator" in done.stdout
     assert "sim-careful on transformers: skipped, sim-careful is served by simulator only" in done.stdout
@@ -101,7 +106,9 @@ def test_plan_shows_cells_and_skips_and_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_options_of_a_target_are_checked_before_anything_starts(tmp_path: Path) -> None:
-    done = bakeoff(tmp_path / "data", "run", "my-server", "--plan", "--model", "sim-hasty", "--target", "simulator")
+    done = bakeoff(
+        tmp_path / "data", "run", "my-server", "--plan", "--model", "sim-hasty", "--target", "simulator"
+    )
     assert done.returncode == 0
     done = bakeoff(tmp_path / "data", "run", "--repeats", "0")
     assert done.returncode == 2
@@ -110,7 +117,9 @@ def test_options_of_a_target_are_checked_before_anything_starts(tmp_path: Path) 
 
 def test_discover_and_doctor_end_without_a_traceback(tmp_path: Path) -> None:
     told = json.loads(bakeoff(tmp_path, "doctor", "--json").stdout)
-    assert {"python", "disk", "warehouse", "sandbox", "gpu", "langfuse", "configuration"} <= {f["what"] for f in told}
+    assert {"python", "disk", "warehouse", "sandbox", "gpu", "langfuse", "configuration"} <= {
+        f["what"] for f in told
+    }
     assert all(f["state"] in ("ok", "note", "problem") for f in told)
     done = bakeoff(tmp_path, "discover", "--json")
     assert isinstance(json.loads(done.stdout), list)

@@ -55,7 +55,13 @@ def free_address() -> str:
 
 
 def add_target(space: Workspace, name: str, base_url: str) -> None:
-    target = {"kind": "openai", "life": "attached", "base_url": base_url, "timeout_s": 1, "connect_timeout_s": 1}
+    target = {
+        "kind": "openai",
+        "life": "attached",
+        "base_url": base_url,
+        "timeout_s": 1,
+        "connect_timeout_s": 1,
+    }
     space.edit("targets.yaml", lambda c: c["targets"].update({name: target}))
     space.edit("models.yaml", lambda c: c["models"].update({"any-model": {}, "other-model": {}}))
 
@@ -79,7 +85,9 @@ def test_bad_targets_fail_their_cells_with_a_reason_and_the_others_go_on(workspa
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "4 of 5 cells failed" in done.stderr
-    cells = workspace.rows("select target, model, outcome, failed_stage, reason from cells order by cell_index")
+    cells = workspace.rows(
+        "select target, model, outcome, failed_stage, reason from cells order by cell_index"
+    )
     outcomes = {(target, model): (outcome, stage) for target, model, outcome, stage, _ in cells}
     reasons = {(target, model): reason for target, model, _, _, reason in cells}
     assert outcomes["simulator", "sim-hasty"] == ("completed", None)
@@ -88,7 +96,9 @@ def test_bad_targets_fail_their_cells_with_a_reason_and_the_others_go_on(workspa
     # The dead one is not hammered: its next cell fails at once, for the same reason.
     assert outcomes["refusing", "other-model"] == ("failed", "unload")
     assert reasons["refusing", "other-model"] == reasons["refusing", "any-model"]
-    tried = workspace.rows("select count(*) from stages where stage = 'unload' and cell_id in (select cell_id from cells where target = 'refusing')")
+    tried = workspace.rows(
+        "select count(*) from stages where stage = 'unload' and cell_id in (select cell_id from cells where target = 'refusing')"
+    )
     assert tried == [(1,)]
     assert outcomes["html", "any-model"][0] == "failed"
     assert outcomes["silent", "any-model"][0] == "failed"
@@ -102,7 +112,9 @@ def test_bad_targets_fail_their_cells_with_a_reason_and_the_others_go_on(workspa
 def test_server_that_dies_in_the_load_test_loses_no_request_and_is_restarted_for_the_next_cell(
     workspace: Workspace,
 ) -> None:
-    workspace.edit("targets.yaml", lambda c: c["targets"]["simulator"].update(options={"faults": ["die:after=4"]}))
+    workspace.edit(
+        "targets.yaml", lambda c: c["targets"]["simulator"].update(options={"faults": ["die:after=4"]})
+    )
     done = workspace.bakeoff("run", "tiny")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -123,9 +135,16 @@ def test_model_that_cannot_be_loaded_is_a_row_of_the_model_card(workspace: Works
     done = workspace.bakeoff("run", "tiny", "--model", "sim-absent", "--model", "sim-hasty")
     assert done.returncode == 1
     card = workspace.rows("select model, supported, note from model_card order by model")
-    assert [(model, supported) for model, supported, _ in card] == [("sim-absent", False), ("sim-hasty", True)]
+    assert [(model, supported) for model, supported, _ in card] == [
+        ("sim-absent", False),
+        ("sim-hasty", True),
+    ]
     assert "sim-absent" in card[0][2]
-    assert workspace.rows("select model, outcome, quality from leaderboard order by model")[0] == ("sim-absent", "failed", None)
+    assert workspace.rows("select model, outcome, quality from leaderboard order by model")[0] == (
+        "sim-absent",
+        "failed",
+        None,
+    )
 
 
 @pytest.mark.parametrize("fault", ["http_500", "cut", "truncated", "error_event", "garbage"])
@@ -146,5 +165,7 @@ def test_each_failing_reply_is_a_failed_row_of_its_own_class(workspace: Workspac
     assert seen.pop("ok") > 0
     assert set(seen) == {expected[fault]}
     (row,) = workspace.rows("select n_requests, n_ok, error_rate from leaderboard")
-    failed = workspace.rows("select count(*) from requests where phase = 'load_test' and outcome <> 'ok'")[0][0]
+    failed = workspace.rows("select count(*) from requests where phase = 'load_test' and outcome <> 'ok'")[0][
+        0
+    ]
     assert row == (6, 6 - failed, pytest.approx(failed / 6))

@@ -26,7 +26,11 @@ def stop_in_second_cell(space: Workspace, stage: str, how: str) -> int:
 
     space.wait_for(reached, process)
     if how == "kill the measuring process":
-        (measuring,) = [pid for pid in processes_below(str(space.root)) if "cli.child" in command_of(pid) and "watchdog" not in command_of(pid)]
+        (measuring,) = [
+            pid
+            for pid in processes_below(str(space.root))
+            if "cli.child" in command_of(pid) and "watchdog" not in command_of(pid)
+        ]
         os.kill(measuring, signal.SIGKILL)
     elif how == "kill the command":
         process.kill()
@@ -55,7 +59,9 @@ def check_resume(space: Workspace, stage: str, how: str) -> None:
     status = stop_in_second_cell(space, stage, how)
     assert status == (130 if how == "Ctrl-C" else -signal.SIGKILL if how == "kill the command" else 1)
     run_id = space.run_id()
-    landed = {p.parent.relative_to(space.data / "landing") for p in space.data.glob("landing/**/manifest.json")}
+    landed = {
+        p.parent.relative_to(space.data / "landing") for p in space.data.glob("landing/**/manifest.json")
+    }
     space.bakeoff("ingest")
     before = space.rows("select cell_id, attempt, stage from stages")
     assert before, "what had landed before is in the warehouse"
@@ -63,7 +69,9 @@ def check_resume(space: Workspace, stage: str, how: str) -> None:
     done = space.bakeoff("run", "--resume", run_id)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    again = {p.parent.relative_to(space.data / "landing") for p in space.data.glob("landing/**/manifest.json")}
+    again = {
+        p.parent.relative_to(space.data / "landing") for p in space.data.glob("landing/**/manifest.json")
+    }
     assert landed <= again, "a landing was lost"
     assert set(before) <= set(space.rows("select cell_id, attempt, stage from stages"))
     attempts = space.rows("select model, attempt, outcome from cells order by cell_index, attempt")

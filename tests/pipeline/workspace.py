@@ -29,7 +29,6 @@ TINY = {
 """A load test of a fraction of a second."""
 
 
-
 @dataclass
 class Workspace:
     """A data folder, a copy of the configuration, and the command that works on them."""
@@ -47,10 +46,19 @@ class Workspace:
         return self.root / "configs"
 
     def environ(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "LANGFUSE_", "BAKEOFF_"))}
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "LANGFUSE_", "BAKEOFF_"))
+        }
         api = {"PREFECT_API_URL": self.api_url} if self.api_url else {}
         home = {"HOME": str(self.root / "home"), "LANG": "C.UTF-8"}
-        return {**kept, **home, **api, "BAKEOFF_DATA": str(self.data), "BAKEOFF_CONFIG": str(self.configs), **self.env}
+        return {
+            **kept,
+            **home,
+            **api,
+            "BAKEOFF_DATA": str(self.data),
+            "BAKEOFF_CONFIG": str(self.configs),
+            **self.env,
+        }
 
     def edit(self, file: str, change: Callable[[dict[str, Any]], None]) -> None:
         path = self.configs / file
