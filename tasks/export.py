@@ -18,6 +18,22 @@ from warehouse.landing import land_run
 from warehouse.store import WarehouseError, open_warehouse
 
 
+TOLD = (
+    "target",
+    "target_kind",
+    "settings",
+    "workload",
+    "stage",
+    "cell_outcome",
+    "finish_reason",
+    "language",
+    "suite",
+    "case_kind",
+    "repeat",
+)
+"""Columns that become a trace's metadata, where they are known."""
+
+
 @task(name="export_traces", cache_policy=NO_CACHE, persist_result=False)
 def export_traces(
     warehouse: Path, landing_root: Path, run_id: str, simulated: bool, settings: LangfuseSettings
@@ -49,16 +65,6 @@ def export_traces(
 def traced_call(row: Mapping[str, Any]) -> TracedCall:
     """One row of the query `trace_rows` as a call; one that was never sent has no duration."""
     failed = row["outcome"] != "ok"
-    keys: tuple[str, ...] = (
-        "target",
-        "target_kind",
-        "settings",
-        "workload",
-        "stage",
-        "cell_outcome",
-        "finish_reason",
-    )
-    keys += ("language", "suite", "case_kind", "repeat")
     return TracedCall(
         key=row["key"],
         run_id=row["run_id"],
@@ -78,7 +84,7 @@ def traced_call(row: Mapping[str, Any]) -> TracedCall:
         level="ERROR" if failed else "DEFAULT",
         status_message=f"{row['outcome']}: {row['error']}" if failed else None,
         simulated=row["simulated"],
-        metadata={key: row[key] for key in keys if row[key] is not None},
+        metadata={key: row[key] for key in TOLD if row[key] is not None},
         tags=[row["kind"], row["target"], row["workload"]],
         scores=[TracedScore(s["name"], s["value"], s["comment"]) for s in row["scores"] or ()],
     )

@@ -1,5 +1,6 @@
 -- The requests (of both phases) and the answers of a run, as an export of traces needs them, with their scores.
--- *_unix_ns is UTC in nanoseconds since 1970, NULL if not measured; `scores` lists judgements that have a value;
+-- *_unix_ns is UTC in nanoseconds since 1970, NULL if not measured
+-- (a call that was never sent starts when it was given up, or with its cell); `scores` lists judgements that have a value;
 -- cost_usd is the price of its output tokens at the load test's cost per token, NULL without a price.
 -- grain: one row per request or answer of every attempt, also interrupted ones
 -- params: run_id
@@ -86,7 +87,8 @@ select
     c.settings,
     c.workload,
     c.outcome as cell_outcome,
-    k.started_ns - c.clock_monotonic_ns + c.clock_unix_ns as started_unix_ns,
+    coalesce(k.started_ns, k.ended_ns, c.clock_monotonic_ns) - c.clock_monotonic_ns + c.clock_unix_ns
+        as started_unix_ns,
     k.first_token_ns - c.clock_monotonic_ns + c.clock_unix_ns as first_token_unix_ns,
     k.ended_ns - c.clock_monotonic_ns + c.clock_unix_ns as ended_unix_ns,
     k.tokens_in,
