@@ -17,7 +17,6 @@ from tracing.records import LangfuseSettings, TracedCall, TracedScore, TraceRows
 from warehouse.landing import land_run
 from warehouse.store import WarehouseError, open_warehouse
 
-
 TOLD = (
     "target",
     "target_kind",

@@ -1,7 +1,7 @@
 -- The requests (of both phases) and the answers of a run, as an export of traces needs them, with their scores.
--- *_unix_ns is UTC in nanoseconds since 1970, NULL if not measured
--- (a call that was never sent starts when it was given up, or with its cell); `scores` lists judgements that have a value;
--- cost_usd is the price of its output tokens at the load test's cost per token, NULL without a price.
+-- *_unix_ns is UTC in nanoseconds since 1970, NULL if not measured; a call that was never sent starts when it was
+-- given up, or with its cell. `scores` lists judgements that have a value. cost_usd is the price of its output tokens
+-- at the cost per token of its cell's load test, NULL without a price.
 -- grain: one row per request or answer of every attempt, also interrupted ones
 -- params: run_id
 
