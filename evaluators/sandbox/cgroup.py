@@ -65,8 +65,19 @@ def find_hierarchies(root: Path = Path("/sys/fs/cgroup")) -> Hierarchies | None:
     ]
     for candidate in candidates:
         with contextlib.suppress(OSError), capped(candidate, memory_bytes=64 << 20, n_processes=8):
+            _sweep(candidate)
             return candidate
     return None
+
+
+def _sweep(where: Hierarchies) -> None:
+    """Remove the empty groups of processes that were killed before they could; busy ones stay."""
+    for parent in {where.memory, where.pids}:
+        for folder in parent.glob("bakeoff-*-*"):
+            pid = folder.name.split("-")[1]
+            if pid.isdigit() and not Path("/proc", pid).exists():
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 def _own_paths() -> dict[str, str]:

@@ -1,17 +1,13 @@
 """What a hostile program can reach, use up and leave behind: nothing, little, nothing."""
 
-import contextlib
-import os
 import socket
-import stat
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from evaluators.sandbox import Limits, Sandbox, SandboxUnavailable, SessionDied
+from evaluators.sandbox import Limits, Sandbox, SessionDied
 
 MIB = 1 << 20
 
@@ -270,46 +266,6 @@ def test_program_that_reads_standard_input_gets_nothing(sandbox: Sandbox) -> Non
     assert "EOFError" in (reply.raised or ())
 
 
-def test_detached_process_is_gone_with_its_session(sandbox: Sandbox) -> None:
-    name = f"bk-{os.urandom(5).hex()}"
-    code = """
-import os, time
-def f(name):
-    read, write = os.pipe()
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            open("/proc/self/comm", "w").write(name)
-            os.closerange(0, write)
-            os.write(write, b"x")
-            time.sleep(60)
-        os._exit(0)
-    return os.read(read, 1) == b"x"
-"""
-    with sandbox.open_session(code) as session:
-        assert session.call("f", [name]).value is True
-        assert name in process_names()
-    assert name not in process_names()
-
-
-def process_names() -> set[str]:
-    names = set()
-    for comm in Path("/proc").glob("[0-9]*/comm"):
-        try:
-            names.add(comm.read_text().strip())
-        except OSError:
-            continue
-    return names
-
-
-def test_no_descriptor_is_left_open(sandbox: Sandbox) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    for code in ("def f(): return 1", "import os\ndef f(): os._exit(3)"):
-        with sandbox.open_session(code) as session, contextlib.suppress(SessionDied):
-            session.call("f")
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
 def test_ordinary_library_code_works(sandbox: Sandbox) -> None:
     code = """
 import asyncio, dataclasses, datetime, decimal, itertools, json, random, re, tempfile, threading
@@ -328,55 +284,3 @@ def f():
     return [asyncio.run(twice(4)), P(3).x, str(decimal.Decimal("0.1")), re.sub("a", "b", "aa"), json.dumps({"한": 1})]
 """
     assert run(sandbox, code).value == [8, 3, "0.1", "bb", '{"\\ud55c": 1}']
-
-
-def test_missing_bubblewrap_means_no_execution(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox = Sandbox()
-    report = sandbox.probe()
-    assert (report.available, report.isolation) == (False, None)
-    assert "bwrap" in (report.reason or "")
-    with pytest.raises(SandboxUnavailable, match="bwrap"):
-        sandbox.open_session("def f(): return 1")
-
-
-@pytest.fixture
-def shared_folder() -> Iterator[Path]:
-    """A folder that a dropped user may enter, unlike pytest's own."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
-
-
-@pytest.mark.parametrize(
-    ("hole", "leak"),
-    [
-        ("--unshare-all|--unshare-user --unshare-pid --unshare-ipc --unshare-uts", "connects"),
-        ("--clearenv|--clearenv --ro-bind /etc /etc", "reads /etc/passwd"),
-        ("--clearenv|--clearenv --bind /dev/shm /var", "writes"),
-    ],
-)
-def test_any_hole_in_the_walls_means_no_execution(
-    shared_folder: Path, hole: str, leak: str, sandbox: Sandbox
-) -> None:
-    old, new = hole.split("|")
-    words = "".join(f' "{word}"' for word in new.split())
-    script = shared_folder / "bwrap"
-    script.write_text(
-        '#!/bin/bash\nargs=()\nfor a in "$@"; do\n'
-        f'  if [ "$a" = "{old}" ]; then args+=({words}); else args+=("$a"); fi\ndone\n'
-        'exec /usr/bin/bwrap "${args[@]}"\n'
-    )
-    script.chmod(script.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH | stat.S_IROTH)
-    report = Sandbox(bwrap=str(script)).probe()
-    assert not report.available
-    assert leak in (report.reason or "")
-
-
-def test_launcher_that_does_not_start_means_no_execution(shared_folder: Path) -> None:
-    script = shared_folder / "bwrap"
-    script.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
-    script.chmod(0o755)
-    report = Sandbox(bwrap=str(script)).probe()
-    assert not report.available
-    assert "No permissions" in (report.reason or "")
