@@ -64,6 +64,8 @@ for done_for in --dev "$extras"; do
     fi
 done
 uv=$(find_uv "$python")
+# The system's certificates, as everything else here uses them: a company's proxy has its own.
+export UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true
 started=$(date +%s)
 say "setup: installing the locked packages into .venv"
 "$uv" sync --quiet --frozen "$extras" --python "$python"
