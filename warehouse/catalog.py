@@ -202,7 +202,9 @@ def schema_database() -> duckdb.DuckDBPyConnection:
     """The tables alone, empty and in memory: what checks rows before they are written down."""
     con = _empty_database()
     for step in migrations():
-        con.execute(step.text)
+        # Comments check nothing, and would take most of the time of a small landing.
+        if "comments" not in step.name:
+            con.execute(step.text)
     return con
 
 

@@ -129,7 +129,10 @@ class Warehouse:
         Raises:
             QueryError: refused by the database, in one line.
         """
+        if "\0" in text:
+            raise QueryError("sql: the text holds a NUL character")
         try:
+            text.encode()
             kinds = [statement.type for statement in self._con.extract_statements(text)]
             if not kinds:
                 raise QueryError("sql: no statement given")
@@ -202,12 +205,27 @@ def open_warehouse(path: Path | None, *, read_only: bool = False) -> Warehouse:
 
 
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    _refuse_other_formats(path)
     try:
-        con = duckdb.connect(str(path), read_only=read_only, config=CONFIG)
+        # Absolute, so that no name can read as one of DuckDB's own prefixes (`md:`, `sqlite:`).
+        con = duckdb.connect(str(path.absolute()), read_only=read_only, config=CONFIG)
         con.execute("set TimeZone = 'UTC'")
         return con
     except duckdb.Error as error:
         raise _why_not_opened(path, error) from error
+
+
+def _refuse_other_formats(path: Path) -> None:
+    """DuckDB itself would look for an extension that reads SQLite, and go to the network for it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise WarehouseError(f"{path}: cannot be opened: {error.strerror}") from error
+    if head[8:12] != b"DUCK":
+        raise NotAWarehouse(f"{path}: not a warehouse (not a DuckDB file)")
 
 
 def _why_not_opened(path: Path, error: duckdb.Error) -> WarehouseError:
@@ -223,8 +241,8 @@ def _why_not_opened(path: Path, error: duckdb.Error) -> WarehouseError:
         return WarehouseLocked(f"{path}: this process has the warehouse open already", pid=os.getpid())
     if "newer version of DuckDB" in text or "can only read version" in text:
         return WarehouseNewer(f"{path}: written by a newer DuckDB: {one_line(error)}")
-    if "not a valid DuckDB database file" in text or isinstance(error, duckdb.SerializationException):
-        return NotAWarehouse(f"{path}: not a warehouse (not a DuckDB file)")
+    if isinstance(error, duckdb.SerializationException):
+        return NotAWarehouse(f"{path}: not a warehouse: {one_line(error)}")
     return WarehouseError(f"{path}: cannot be opened: {one_line(error)}")
 
 

@@ -115,3 +115,10 @@ def spread(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def memory() -> Iterator[Warehouse]:
     with open_warehouse(None) as warehouse:
         yield warehouse
+
+
+@pytest.fixture(scope="session")
+def empty() -> Iterator[Warehouse]:
+    """A warehouse that tests only ask, and never fill."""
+    with open_warehouse(None) as warehouse:
+        yield warehouse

@@ -40,7 +40,7 @@ def leftovers(root: Path) -> list[str]:
     metric=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
     t_ns=st.integers(-(2**63), 2**63 - 1),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_is_landed_comes_back(value: float | None, labels: Any, metric: str, t_ns: int) -> None:
     text = None if labels is None else json.dumps(labels, ensure_ascii=False)
     row = ServerSample(t_ns=t_ns, stage="answer", metric=metric, labels=text, value=value)
@@ -61,7 +61,7 @@ def test_every_kind_of_value_comes_back(tmp_path: Path, make_row: Callable[..., 
 
     chunks = make_row("requests", chunk_offsets_ns=list(range(5000)), error="x" * 300, request_id="긴 것")
     gpu = make_row("gpu_samples", device_index=3, throttle_reasons=[], power_w=math.inf)
-    answer = make_row("answers", text="가" * 20_000_000 + "\ud800", case_kind="review")
+    answer = make_row("answers", text="가" * 6_000_000 + "\ud800", case_kind="review")
     tables = {"requests": [chunks], "gpu_samples": [gpu], "answers": [answer], "host_samples": []}
     land_stage(tmp_path, **WHERE, stage="load_test", simulated=False, tables=tables)
     where = {**WHERE, "stage": "load_test"}
@@ -71,7 +71,7 @@ def test_every_kind_of_value_comes_back(tmp_path: Path, make_row: Callable[..., 
     assert read_landed(tmp_path, **where, table="gpu_samples")[0]["throttle_reasons"] == []
     assert read_landed(tmp_path, **where, table="gpu_samples")[0]["power_w"] == math.inf
     # Half a character is not text; what could be kept of it is.
-    assert read_landed(tmp_path, **where, table="answers")[0]["text"] == "가" * 20_000_000 + "\ufffd"
+    assert read_landed(tmp_path, **where, table="answers")[0]["text"] == "가" * 6_000_000 + "\ufffd"
     assert read_landed(tmp_path, **where, table="host_samples") == []
 
 

@@ -36,7 +36,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 def fill(con: duckdb.DuckDBPyConnection, values: Sequence[float | None]) -> None:
     con.execute("delete from t")
     if values:
-        rows = ", ".join(f"({'null' if x is None else repr(x)}::double)" for x in values)
+        rows = ", ".join(f"({'null' if x is None else repr(str(x))}::double)" for x in values)
         con.execute(f"insert into t values {rows}")
 
 
