@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -59,6 +60,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def command() -> str:
+    """How to call this command from where the user stands: `bakeoff` if the PATH has it, else its file."""
+    own = Path(sys.argv[0])
+    if shutil.which("bakeoff") or own.name != "bakeoff":
+        return "bakeoff"
+    return os.path.relpath(own)
 
 
 def console() -> Console:

@@ -158,7 +158,7 @@ def alive(child: OwnedProcess, server: OwnedProcess | None) -> bool:
 
 def interrupt(child: OwnedProcess, run_id: str) -> None:
     """Pass Ctrl-C on, and give the run time to stop its servers and to write down how it ended."""
-    print(f"\nstopping; what has landed is kept: bakeoff run --resume {run_id}", file=sys.stderr)
+    print(f"\nstopping; what has landed is kept: {command()} run --resume {run_id}", file=sys.stderr)
     if child.poll() is None:
         os.kill(child.pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_GRACE_S
