@@ -1,5 +1,6 @@
 -- How long a cell's model took to be ready, and its first request.
--- grain: one row per cell attempt; the load's times are NULL unless the load succeeded
+-- grain: one row per cell attempt; the load's times are NULL unless the load succeeded, and was ours:
+-- of a model that an attached server holds already only a check was made, whose duration is no load time
 
 create or replace view cell_times as
 select
@@ -9,7 +10,9 @@ select
     c.attempt,
     max(s.outcome) filter (where s.stage = 'load_model') as load_outcome,
     max(s.reason) filter (where s.stage = 'load_model') as load_reason,
-    max(s.duration_ms) filter (where s.stage = 'load_model' and s.outcome = 'ok') as load_ms,
+    max(s.duration_ms) filter (
+        where s.stage = 'load_model' and s.outcome = 'ok' and coalesce(s.process_ready_ms, s.model_ready_ms) is not null
+    ) as load_ms,
     max(s.process_ready_ms) filter (where s.stage = 'load_model' and s.outcome = 'ok') as process_ready_ms,
     max(s.model_ready_ms) filter (where s.stage = 'load_model' and s.outcome = 'ok') as model_ready_ms,
     min_by(s.first_request_ms, s.started_ns) as first_request_ms,
