@@ -244,7 +244,7 @@ except WarehouseLocked:
 def test_kill_in_the_middle_of_an_ingest_takes_all_or_nothing(tmp_path: Path, wal_bytes: int) -> None:
     path, root = tmp_path / "w.duckdb", tmp_path / "landing"
     for i in range(3):
-        land(root, f"s{i}", n=20_000)
+        land(root, f"s{i}", n=8_000)
     open_warehouse(path).close()
     wal = tmp_path / "w.duckdb.wal"
     with child(INGEST, str(path), str(root)) as process:
@@ -256,10 +256,10 @@ def test_kill_in_the_middle_of_an_ingest_takes_all_or_nothing(tmp_path: Path, wa
         process.send_signal(signal.SIGKILL)
         process.wait()
     with open_warehouse(path) as warehouse:
-        assert count(warehouse) in (0, 60_000)
+        assert count(warehouse) in (0, 24_000)
         report = warehouse.ingest(root)
         assert report.skipped == []
-        assert count(warehouse) == 60_000
+        assert count(warehouse) == 24_000
         assert count(warehouse, "landings") == 3
 
 
@@ -337,7 +337,7 @@ def test_a_warehouse_that_may_not_grow_takes_nothing_and_stays_whole(tmp_path: P
     with open_warehouse(path) as warehouse:
         warehouse.ingest(root)
     for i in range(1, 4):
-        land(root, f"s{i}", n=60_000)
+        land(root, f"s{i}", n=24_000)
     limited = """
 import resource
 from warehouse.store import WarehouseError
@@ -358,4 +358,4 @@ except WarehouseError as error:
     with open_warehouse(path) as warehouse:
         assert count(warehouse) == 3
         warehouse.ingest(root)
-        assert count(warehouse) == 180_003
+        assert count(warehouse) == 72_003

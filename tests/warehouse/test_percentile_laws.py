@@ -63,7 +63,7 @@ def exact_ranks(n: int, point: str) -> tuple[int | None, int | None]:
     return low, high
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(values=VALUES, nulls=st.integers(0, 3))
 def test_a_percentile_is_the_inverse_of_the_empirical_distribution(
     con: duckdb.DuckDBPyConnection, values: list[float], nulls: int
@@ -91,7 +91,7 @@ def test_a_percentile_exists_from_its_least_sample_on(
         assert ranks == (None, least)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(n=st.integers(0, 400), point=st.sampled_from(POINTS))
 def test_interval_ranks_are_those_of_exact_binomial_tails(
     con: duckdb.DuckDBPyConnection, n: int, point: str
