@@ -1,6 +1,7 @@
 """Measure an experiment's cells and land them in the warehouse.
 
-Uses the Prefect server at PREFECT_API_URL if that is set, else starts one of its own for the time of the run.
+Uses the Prefect server at PREFECT_API_URL if that is set, else that of a `bakeoff serve` on the same data
+folder, else starts one of its own for the time of the run.
 """
 
 import argparse
@@ -17,8 +18,8 @@ from rich.console import Console
 from bench.errors import BenchError
 from bench.process import OwnedProcess
 from cli.display import Display, Event, follow
-from cli.output import add_json, add_lang, console, write_json
-from cli.prefect_server import free_port, own_server, server_environment
+from cli.output import add_json, add_lang, command, console, write_json
+from cli.prefect_server import free_port, own_server, server_environment, serving_at
 from flows.identity import new_run_id
 from flows.plan import estimate_s
 from flows.setup import PreparedRun, Request, checked_overrides, label, prepare
@@ -125,10 +126,15 @@ def measure(request: Request, run_: PreparedRun) -> Event:
     """
     logs = run_.log_dir
     logs.mkdir(parents=True, exist_ok=True)
-    given_url = os.environ.get("PREFECT_API_URL")
+    given_url = os.environ.get("PREFECT_API_URL") or serving_at(run_.data)
     with ExitStack() as owned:
         if given_url:
-            env = {**os.environ, "BAKEOFF_DATA": str(run_.data), "DO_NOT_TRACK": "1"}
+            env = {
+                **os.environ,
+                "PREFECT_API_URL": given_url,
+                "BAKEOFF_DATA": str(run_.data),
+                "DO_NOT_TRACK": "1",
+            }
             server = None
         else:
             env = server_environment(run_.data, free_port(), whole=False)
