@@ -75,8 +75,9 @@ def test_life_of_the_process(tmp_path: Path) -> None:
         assert backend.pids() == [pid]
         assert backend.alive()
         assert backend.local
-        psutil.Process(pid).kill()
-        psutil.wait_procs([psutil.Process(pid)], timeout=10)
+        server = psutil.Process(pid)
+        server.kill()
+        psutil.wait_procs([server], timeout=10)
         assert not backend.alive()
         backend.start(log_dir=tmp_path)
         assert backend.alive()
