@@ -10,7 +10,7 @@ run: setup ## the quick-start experiment against the simulator: leaderboard, rep
 	@$(BIN)/bakeoff run quick-start
 
 test: setup-dev ## the tests, under 5 minutes on 2 cores
-	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadfile -q
+	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadgroup -q
 
 check: setup-dev ## format, lint, types, import contracts, SQL
 	$(BIN)/ruff format --check .

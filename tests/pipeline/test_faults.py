@@ -10,7 +10,7 @@ import pytest
 
 from tests.pipeline.workspace import Workspace, until_gone
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect-1")]
 
 
 class _Html(BaseHTTPRequestHandler):
@@ -147,13 +147,7 @@ def test_model_that_cannot_be_loaded_is_a_row_of_the_model_card(workspace: Works
     )
 
 
-@pytest.mark.parametrize("fault", ["http_500", "cut", "truncated", "error_event", "garbage"])
-def test_each_failing_reply_is_a_failed_row_of_its_own_class(workspace: Workspace, fault: str) -> None:
-    workspace.edit(
-        "targets.yaml",
-        lambda c: c["targets"]["simulator"].update(options={"faults": [f"{fault}:every=3"]}),
-    )
-    workspace.bakeoff("run", "tiny", "--model", "sim-hasty")
+def test_each_failing_reply_is_a_failed_row_of_its_own_class(workspace: Workspace) -> None:
     expected = {
         "http_500": "http_5xx",
         "cut": "truncated",
@@ -161,11 +155,28 @@ def test_each_failing_reply_is_a_failed_row_of_its_own_class(workspace: Workspac
         "error_event": "stream_error",
         "garbage": "bad_body",
     }
-    seen = dict(workspace.rows("select outcome, count(*) from requests group by outcome"))
-    assert seen.pop("ok") > 0
-    assert set(seen) == {expected[fault]}
-    (row,) = workspace.rows("select n_requests, n_ok, error_rate from leaderboard")
-    failed = workspace.rows("select count(*) from requests where phase = 'load_test' and outcome <> 'ok'")[0][
-        0
-    ]
-    assert row == (6, 6 - failed, pytest.approx(failed / 6))
+    for fault in expected:
+        target = {"kind": "simulator", "life": "managed", "options": {"faults": [f"{fault}:every=3"]}}
+        workspace.edit("targets.yaml", lambda c, f=fault, t=target: c["targets"].update({f: t}))
+    workspace.edit("models.yaml", lambda c: c["models"]["sim-hasty"].update(targets=list(expected)))
+    workspace.experiment(
+        "replies", matrix={"targets": list(expected), "models": ["sim-hasty"]}, workloads=["tiny"]
+    )
+    done = workspace.bakeoff("run", "replies")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for fault, outcome in expected.items():
+        of_target = f"cell_id in (select cell_id from cells where target = '{fault}')"
+        seen = dict(
+            workspace.rows(f"select outcome, count(*) from requests where {of_target} group by outcome")
+        )
+        assert seen.pop("ok") > 0, fault
+        assert set(seen) == {outcome}, fault
+        failed = (
+            f"select count(*) from requests where phase = 'load_test' and outcome <> 'ok' and {of_target}"
+        )
+        ((n_failed,),) = workspace.rows(failed)
+        (row,) = workspace.rows(
+            f"select n_requests, n_ok, error_rate from leaderboard where target = '{fault}'"
+        )
+        assert row == (6, 6 - n_failed, pytest.approx(n_failed / 6)), fault
+    assert workspace.rows("select count(*) from server_samples")[0][0] > 0

@@ -10,12 +10,27 @@ from flows.config import ROOT
 from tests.pipeline.workspace import Workspace, until_gone
 from tests.tracing.double import SECRET, running_double
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect-1")]
 
-FACTS = (
-    "runs environments targets models workloads suites prices cells stages requests gpu_samples host_samples "
-    "server_samples answers checks scores trace_exports"
-).split()
+FACTS = [
+    "runs",
+    "environments",
+    "targets",
+    "models",
+    "workloads",
+    "suites",
+    "prices",
+    "cells",
+    "stages",
+    "requests",
+    "gpu_samples",
+    "host_samples",
+    "server_samples",
+    "answers",
+    "checks",
+    "scores",
+    "trace_exports",
+]
 CANARY = "sk-canary-of-another-server"
 
 
@@ -26,13 +41,19 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str, s
     (root / "home").mkdir()
     space = Workspace(root, api_url=None)
     with running_double() as langfuse:
-        keys = {"PUBLIC_KEY": "pk-lf-test", "SECRET_KEY": SECRET, "BASE_URL": f"http://127.0.0.1:{langfuse.port}"}
+        keys = {
+            "PUBLIC_KEY": "pk-lf-test",
+            "SECRET_KEY": SECRET,
+            "BASE_URL": f"http://127.0.0.1:{langfuse.port}",
+        }
         space.env = {f"LANGFUSE_{name}": value for name, value in keys.items()}
         space.env |= {"BAKEOFF_CONFIG": str(ROOT / "configs"), "MY_SERVER_API_KEY": CANARY}
         done = space.bakeoff("run", "--json", "result.json")
         spans, scores = len(langfuse.spans), len(langfuse.scores)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert space.rows("select status, n_spans_sent, n_scores_sent from trace_exports") == [("ok", spans, scores)]
+    assert space.rows("select status, n_spans_sent, n_scores_sent from trace_exports") == [
+        ("ok", spans, scores)
+    ]
     assert until_gone(str(root)) == []
     return space, done.stdout, done.stderr
 
@@ -83,7 +104,9 @@ def test_traces_are_counted_and_complete(started: tuple[Workspace, str, str]) ->
     space, _, _ = started
     calls = space.rows("select (select count(*) from requests) + (select count(*) from answers)")[0][0]
     scored = space.rows("select count(*) from scores where score is not null")[0][0]
-    exported = space.rows("select status, n_traces_sent, n_spans_sent, n_scores_sent, reason from trace_exports")
+    exported = space.rows(
+        "select status, n_traces_sent, n_spans_sent, n_scores_sent, reason from trace_exports"
+    )
     assert exported == [("ok", calls, calls, scored, None)]
 
 
@@ -111,7 +134,9 @@ def test_report_and_json_of_the_reading_verbs(started: tuple[Workspace, str, str
     korean = space.bakeoff("report", "--lang", "ko", "-o", "ko.html")
     assert korean.returncode == 0, korean.stderr
     assert 'lang="ko"' in (space.root / "ko.html").read_text(encoding="utf-8")
-    chosen = space.bakeoff("select", "--max-ttft-p95-ms", "500", "--min-quality", "0.5", "--simulated", "--json")
+    chosen = space.bakeoff(
+        "select", "--max-ttft-p95-ms", "500", "--min-quality", "0.5", "--simulated", "--json"
+    )
     assert chosen.returncode == 0
     assert json.loads(chosen.stdout)[0]["model"] == "sim-careful"
     none = space.bakeoff("select", "--min-quality", "0.1", "--json")

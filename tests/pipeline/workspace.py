@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.config import ROOT
 from warehouse.store import open_warehouse
 
 RUN_LIMIT_S = 150.0
@@ -27,6 +30,16 @@ TINY = {
     "warm_up_requests": 1,
 }
 """A load test of a fraction of a second."""
+
+
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """What is started here takes Ctrl-C, also where a shell that put the tests into the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass
@@ -71,14 +84,15 @@ class Workspace:
         path.write_text(yaml.safe_dump({"name": name, **content}), encoding="utf-8")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cli.main", *words],
-            env=self.environ(),
-            cwd=self.root,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with heeding_interrupts():
+            return subprocess.Popen(
+                [sys.executable, "-m", "cli.main", *words],
+                env=self.environ(),
+                cwd=self.root,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
 
     def bakeoff(self, *words: str, limit_s: float = RUN_LIMIT_S) -> subprocess.CompletedProcess[str]:
         process = self.start(*words)
@@ -115,6 +129,20 @@ class Workspace:
                 process.kill()
                 pytest.fail("the run did not get there within 90 s")
             time.sleep(0.02)
+
+
+def new_workspace(root: Path, api_url: str | None) -> Workspace:
+    """The shipped configuration in a folder of its own, with the workload and the experiment `tiny` besides."""
+    shutil.copytree(ROOT / "configs", root / "configs")
+    (root / "home").mkdir()
+    space = Workspace(root, api_url)
+    space.edit("workloads.yaml", lambda c: c["workloads"].update(tiny=TINY))
+    space.experiment(
+        "tiny",
+        matrix={"targets": ["simulator"], "models": ["sim-hasty", "sim-balanced"]},
+        workloads=["tiny"],
+    )
+    return space
 
 
 def processes_below(marker: str) -> list[int]:
