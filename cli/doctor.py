@@ -128,7 +128,10 @@ def langfuse() -> Finding:
     if reason is None:
         return Finding("langfuse", "ok", "keys are set; runs are exported when they have ended")
     return Finding(
-        "langfuse", "note", f"{reason}: no traces", "set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+        "langfuse",
+        "note",
+        f"{reason}: no traces",
+        "set LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and LANGFUSE_BASE_URL",
     )
 
 

@@ -197,9 +197,9 @@ def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
     if end["report"]:
         show.print(f"\nreport  {end['report']}", soft_wrap=True)
     show.print("\nthree queries to try next:")
-    for title, query in example_queries():
+    for title, query in example_queries(simulated=run_.simulated):
         show.print(f"  # {title}", style="dim")
-        show.print(f'  bakeoff sql "{query}"', soft_wrap=True)
+        show.print(f'  {command()} sql "{query}"', soft_wrap=True)
     if end["status"] != "completed":
         print(f"bakeoff run: {end['message']}", file=sys.stderr)
     return 0 if end["status"] == "completed" and not missed else 1

@@ -62,5 +62,5 @@ def report_data(store: Warehouse, run_id: str | None) -> ReportData:
         failed_checks=store.rows("checks_failed", run_id=chosen),
         requests_series=store.rows("requests_series", run_id=chosen),
         cell_resources=store.rows("cell_resources", run_id=chosen),
-        sql=example_queries(),
+        sql=example_queries(simulated=any(row["simulated"] for row in runs if row["run_id"] == chosen)),
     )

@@ -150,12 +150,14 @@ class Warehouse:
             raise QueryError(f"sql: {one_line(error)}") from error
 
 
-def example_queries() -> list[tuple[str, str]]:
-    """Queries to try next, each with what it answers.
+def example_queries(*, simulated: bool) -> list[tuple[str, str]]:
+    """Queries to try next after a simulated or a real run, each with what it answers.
 
     A query is one line of SQL without double quotes, so that a shell takes it in them.
     """
-    texts = [query(name).text for name in query_names() if name.startswith("examples/")]
+    other = "_real" if simulated else "_simulated"
+    names = [n for n in query_names() if n.startswith("examples/") and not n.endswith(other)]
+    texts = [query(name).text for name in names]
     return [(text.splitlines()[0].removeprefix("-- "), statement(text)) for text in texts]
 
 

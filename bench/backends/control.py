@@ -131,6 +131,13 @@ def json_events(answer: Answer) -> list[tuple[int, dict[str, Any]]]:
     return found
 
 
+def is_simulator(listing: Any) -> bool:
+    """Whether a model list says that its server only pretends; the simulator always does."""
+    data = listing.get("data") if isinstance(listing, dict) else None
+    entries = data if isinstance(data, list) else []
+    return any(isinstance(e, dict) and e.get("owned_by") == "bakeoff-simulator" for e in entries)
+
+
 def model_names(listing: Any) -> list[str]:
     """Names in an OpenAI model list, in its order; what does not look like one is left out."""
     data = listing.get("data") if isinstance(listing, dict) else None

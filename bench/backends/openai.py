@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.backends.address import accepts_connections, is_here, resolve
 from bench.backends.base import Endpoint, LoadReport, Target
-from bench.backends.control import Control, model_names
+from bench.backends.control import Control, is_simulator, model_names
 from bench.errors import BackendError
 
 _OPTIONS = {"chat_path", "extra_body"}
@@ -61,13 +61,21 @@ class OpenAIBackend:
         usable list is taken at its word: the warm-up will show. `*` in a listed name stands for anything.
 
         Raises:
-            BackendError: not reachable, key refused, or the model is not among those it lists.
+            BackendError: not reachable, key refused, the model is not among those it lists, or the server is
+                our simulator, whose rows would pass for real ones.
         """
         control = self._calls()
         answer = control.call("GET", "/v1/models")
         if answer.status in {401, 403}:
             raise control.refused("GET /v1/models", answer)
-        listed = model_names(answer.json()) if answer.status == 200 else []
+        listing = answer.json() if answer.status == 200 else None
+        if is_simulator(listing):
+            raise control.error(
+                f"{self._address.root} is Bakeoff's simulator: give target '{self.target.name}' the kind "
+                "'simulator', so that its rows are marked as simulated",
+                "bad_body",
+            )
+        listed = model_names(listing)
         if listed and not any(model == name or ("*" in name and fnmatchcase(model, name)) for name in listed):
             more = f" and {len(listed) - _MAX_LISTED} more" if len(listed) > _MAX_LISTED else ""
             raise control.error(

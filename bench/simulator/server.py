@@ -70,9 +70,8 @@ class Simulator:
             status = "loaded" if name in self._machine.resident else "loadable"
             if loading is not None and loading.profile.name == name:
                 status = "loading"
-            data.append(
-                {"id": name, "object": "model", "created": 0, "owned_by": "bakeoff", "status": status}
-            )
+            entry = {"id": name, "object": "model", "created": 0, "owned_by": "bakeoff-simulator"}
+            data.append({**entry, "status": status})
         connection.end(json_reply(200, {"object": "list", "data": data}))
 
     def _metrics(self, connection: Connection, _: HttpRequest) -> None:

@@ -229,8 +229,11 @@ def test_times_are_given_in_utc(
 
 
 def test_examples_are_one_line_each_and_run_as_they_stand(empty: Warehouse) -> None:
-    assert len(example_queries()) == 3
-    for title, text in example_queries():
+    for simulated in (True, False):
+        titles = [title for title, _ in example_queries(simulated=simulated)]
+        assert len(titles) == 3
+        assert ("simulated" in titles[2]) == simulated
+    for title, text in [*example_queries(simulated=True), *example_queries(simulated=False)]:
         assert title
         assert "\n" not in text
         assert '"' not in text

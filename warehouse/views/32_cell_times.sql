@@ -1,4 +1,5 @@
--- How long a cell's model took to be ready, and its first request.
+-- How long a cell's model took to be ready, and its first request. A load time is the model's own: the start of
+-- its server stands beside it, as only the first cell on a server has one.
 -- grain: one row per cell attempt; the load's times are NULL unless the load succeeded, and was ours:
 -- of a model that an attached server holds already only a check was made, whose duration is no load time
 
@@ -10,8 +11,8 @@ select
     c.attempt,
     max(s.outcome) filter (where s.stage = 'load_model') as load_outcome,
     max(s.reason) filter (where s.stage = 'load_model') as load_reason,
-    max(s.duration_ms) filter (
-        where s.stage = 'load_model' and s.outcome = 'ok' and coalesce(s.process_ready_ms, s.model_ready_ms) is not null
+    max(coalesce(s.model_ready_ms, s.process_ready_ms)) filter (
+        where s.stage = 'load_model' and s.outcome = 'ok'
     ) as load_ms,
     max(s.process_ready_ms) filter (where s.stage = 'load_model' and s.outcome = 'ok') as process_ready_ms,
     max(s.model_ready_ms) filter (where s.stage = 'load_model' and s.outcome = 'ok') as model_ready_ms,

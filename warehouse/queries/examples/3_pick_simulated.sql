@@ -1,4 +1,4 @@
--- The best model under limits of your own: p95 TTFT in ms, least quality, most VRAM in MiB.
+-- The best simulated model under limits of your own: p95 TTFT in ms, least quality, most VRAM in MiB.
 -- grain: one row per combination that stays under every limit
 -- params: none
 
