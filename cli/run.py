@@ -74,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     if args.plan:
         return show_plan(prepared, args)
     end = measure(request, prepared)
+    if end["status"] == "broken":
+        raise BenchError(f"{end['message']}; then: {command()} run --resume {prepared.run_id}")
     return conclude(prepared, end, args)
 
 
@@ -179,10 +181,17 @@ def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
         with open_warehouse(warehouse, read_only=True) as store:
             rows = store.rows("leaderboard", run_id=run_.run_id)
             failures = store.rows("failures", run_id=run_.run_id)
-            goals = goals_of(store.rows("run", run_id=run_.run_id)[0])
+            stored = store.rows("run", run_id=run_.run_id)
     except WarehouseError as error:
         print(f"bakeoff run: {error}; the landings wait, `bakeoff ingest` takes them later", file=sys.stderr)
         return 1
+    if not stored:
+        print(
+            "bakeoff run: not in the warehouse; the landings wait, `bakeoff ingest` takes them",
+            file=sys.stderr,
+        )
+        return 1
+    goals = goals_of(stored[0])
     missed = [str(goal) for goal in goals if not holds(goal, rows)]
     if args.json:
         verdict = {"run_id": run_.run_id, "status": end["status"], "message": end["message"]}
