@@ -124,10 +124,10 @@ class Workspace:
         deadline = time.monotonic() + 90
         while not any(seen(event) for event in self.events()):
             if process.poll() is not None:
-                pytest.fail(f"the run ended first:\n{process.stdout.read()}\n{process.stderr.read()}")  # type: ignore[union-attr]
+                pytest.fail("the run ended first:\n{}\n{}".format(*process.communicate()))
             if time.monotonic() > deadline:
                 process.kill()
-                pytest.fail("the run did not get there within 90 s")
+                pytest.fail("the run did not get there within 90 s:\n{}\n{}".format(*process.communicate()))
             time.sleep(0.02)
 
 

@@ -41,8 +41,18 @@ def real_python() -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(real_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny Llama."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    subprocess.run([real_python, ROOT / "scripts" / "tiny_model.py", folder], check=True, timeout=120)
+    return make_model(real_python, tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def other_model(real_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny Llama of other weights."""
+    return make_model(real_python, tmp_path_factory.mktemp("models") / "other", "--seed", "2")
+
+
+def make_model(python: Path, folder: Path, *words: str) -> Path:
+    """Write a tiny Llama into `folder`, which is returned."""
+    subprocess.run([python, ROOT / "scripts" / "tiny_model.py", folder, *words], check=True, timeout=120)
     return folder
 
 
