@@ -11,12 +11,15 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.process import OwnedProcess
 from cli.output import add_json, write_json
-from cli.prefect_server import free_port, own_server, server_environment
+from cli.prefect_server import check_port, claimed, free_port, own_server, server_environment
 from flows.config import ROOT, config_dir, data_dir, load_catalog
 
 EXAMPLE = "example: bakeoff serve --port 4200"
 FAILURES = (BenchError,)
 POOL = "bakeoff"
+
+STARTED = "started!"
+"""What the worker says when it has begun to look for runs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,32 +34,65 @@ def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; exit 1 if the server or the worker ended by itself."""
     load_catalog(config_dir())
     data = data_dir()
-    logs = data / "logs" / "serve"
-    logs.mkdir(parents=True, exist_ok=True)
     port = args.port or free_port()
-    env = {**server_environment(data, port, whole=True), "BAKEOFF_HOME": str(ROOT)}
+    check_port(port)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    with ExitStack() as owned:
+    env = environment(data, port)
+    with claimed(data, env["PREFECT_API_URL"]), ExitStack() as owned:
         say("starting the Prefect server (a first start makes its database: up to 40 s) …")
-        server = owned.enter_context(own_server(sys.executable, env, logs / "server.log"))
-        words = [sys.executable, "-m", "cli.deploy", POOL]
-        deploy = owned.enter_context(OwnedProcess(words, env=env, log_path=logs / "deploy.log", cwd=ROOT))
-        wait_until(lambda: deploy.poll() is not None or server.poll() is not None, stop)
-        if stop.is_set():
-            return 0
-        check_deployed(deploy, server, logs)
-        words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-        words += ["--name", "bakeoff-worker"]
-        worker = owned.enter_context(OwnedProcess(words, env=env, log_path=logs / "worker.log", cwd=ROOT))
-        show(port, env, args)
-        wait_until(lambda: server.poll() is not None or worker.poll() is not None, stop)
+        processes = start_all(owned, env, data / "logs" / "serve", stop)
+        if not stop.is_set():
+            show(port, env, args)
+        wait_until(lambda: any(process.poll() is not None for process in processes.values()), stop)
         if stop.is_set():
             say("stopping …")
             return 0
-        name, process = ("server", server) if server.poll() is not None else ("worker", worker)
-        raise BenchError(f"the Prefect {name} ended: {last_line(process)}; see {logs / name}.log")
+        for name, process in processes.items():
+            check_alive(name, process, data / "logs" / "serve")
+    return 1
+
+
+def environment(data: Path, port: int) -> dict[str, str]:
+    """What the server, the worker and, through it, the runs get; relative folders made absolute."""
+    return {
+        **server_environment(data, port, whole=True),
+        "BAKEOFF_HOME": str(ROOT),
+        "BAKEOFF_CONFIG": str(config_dir()),
+        # Prefect wraps its messages at the terminal's width, and a log file has none.
+        "COLUMNS": "240",
+    }
+
+
+def start_all(
+    owned: ExitStack, env: dict[str, str], logs: Path, stop: threading.Event
+) -> dict[str, OwnedProcess]:
+    """Start the server, make the deployments, start the worker; returns early if asked to stop.
+
+    Returns:
+        the processes that must keep running, by name.
+
+    Raises:
+        BenchError: one of them ended, or the deployments could not be made.
+    """
+    server = owned.enter_context(own_server(sys.executable, env, logs / "server.log"))
+    words = [sys.executable, "-m", "cli.deploy", POOL]
+    deploy = owned.enter_context(OwnedProcess(words, env=env, log_path=logs / "deploy.log", cwd=ROOT))
+    wait_until(lambda: deploy.poll() is not None or server.poll() is not None, stop)
+    if stop.is_set():
+        return {}
+    check_alive("server", server, logs)
+    if deploy.poll() != 0:
+        raise BenchError(f"the deployments could not be made: {last_line(deploy)}; see {logs / 'deploy.log'}")
+    # One run at a time: the start of a second one would already disturb the first one's measurement.
+    words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    words += ["--name", "bakeoff-worker", "--limit", "1"]
+    worker = owned.enter_context(OwnedProcess(words, env=env, log_path=logs / "worker.log", cwd=ROOT))
+    wait_until(lambda: worker.poll() is not None or any(STARTED in line for line in worker.tail()), stop)
+    if not stop.is_set():
+        check_alive("worker", worker, logs)
+    return {"server": server, "worker": worker}
 
 
 def show(port: int, env: dict[str, str], args: argparse.Namespace) -> None:
@@ -67,25 +103,23 @@ def show(port: int, env: dict[str, str], args: argparse.Namespace) -> None:
         return
     print(f"Prefect UI   http://127.0.0.1:{port}")
     print("deployments  benchmark/nightly (02:30 Asia/Seoul), benchmark/ad-hoc (start it from the UI)")
-    print(f"from a shell PREFECT_API_URL={env['PREFECT_API_URL']} bakeoff run quick-start")
+    print("from a shell bakeoff run quick-start (on this data folder it shows up in the UI as well)")
     print("Ctrl-C stops all of it.", flush=True)
 
 
-def check_deployed(deploy: OwnedProcess, server: OwnedProcess, logs: Path) -> None:
-    """Refuse to go on without the deployments.
+def check_alive(name: str, process: OwnedProcess, logs: Path) -> None:
+    """Refuse to go on without a process.
 
     Raises:
-        BenchError: the server ended, or the deployments could not be made.
+        BenchError: it has ended; with the last line it wrote.
     """
-    if server.poll() is not None:
-        raise BenchError(f"the Prefect server ended: {last_line(server)}; see {logs / 'server.log'}")
-    if deploy.poll() != 0:
-        raise BenchError(f"the deployments could not be made: {last_line(deploy)}; see {logs / 'deploy.log'}")
+    if process.poll() is not None:
+        raise BenchError(f"the Prefect {name} ended: {last_line(process)}; see {logs / name}.log")
 
 
 def last_line(process: OwnedProcess) -> str:
     """The last line a process wrote."""
-    return (process.tail(1) or ["no output"])[-1]
+    return process.last_line() or "no output"
 
 
 def wait_until(done: Callable[[], bool], stop: threading.Event) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from evaluators.sandbox import Sandbox
@@ -30,6 +31,7 @@ from tasks.load_test import load_test
 from tasks.progress import ProgressLog
 from tasks.report import render_report
 from tasks.run_lock import run_lock
+from tasks.run_log import say, say_once
 from tasks.run_record import CellEnd, finished_cells, recorded_run, verdict
 from tasks.score import score
 from tasks.servers import Servers
@@ -45,7 +47,13 @@ AS_WRITTEN = Overrides()
 STAGES = (unload, load_model, warm_up, load_test, answer, score)
 
 
-@flow(name="benchmark", flow_run_name="{experiment}", persist_result=False)
+def run_name() -> str:
+    """What the flow run is called in Prefect's UI: its experiment, or the run that it continues."""
+    given = flow_run.parameters
+    return f"resume {given['resume']}" if given.get("resume") else str(given["experiment"])
+
+
+@flow(name="benchmark", flow_run_name=run_name, persist_result=False)
 def benchmark(
     experiment: str = "quick-start",
     overrides: Overrides = AS_WRITTEN,
@@ -55,16 +63,22 @@ def benchmark(
 ) -> State[Any]:
     """Measure every cell of an experiment, score its answers and land all of it in the warehouse.
 
+    The form of Prefect's UI shows the texts of the arguments.
+
     Args:
-        experiment: name of a file in configs/experiments, or a path to one.
-        overrides: what this run does differently from the file.
-        resume: id of a run that was killed; its finished cells are not run again.
-        retry_failed: with `resume`, also run the cells that had failed.
-        run_id: id to use for a new run; drawn if absent.
+        experiment: What to measure: the name of a file in configs/experiments, such as quick-start.
+        overrides: What this run does differently from the experiment's file; leave a field at None to keep
+            what the file says.
+        resume: Continue a run that was interrupted: its id, such as R20261121T023000Z-9f3a (the first line of
+            its log, and its artifacts, show it). Its finished cells are kept; experiment and overrides are
+            then taken from that run.
+        retry_failed: With resume: run the cells again that had failed, not only those that had not ended.
+        run_id: Leave this at None: a new run draws its own id. For programs that must know the id beforehand.
 
     Returns:
         Completed if at least one cell completed (the message names those that failed), else Failed.
     """
+    say_once()
     try:
         run = prepare(
             Request(
@@ -76,12 +90,14 @@ def benchmark(
             )
         )
     except ConfigError as error:
+        say(str(error), ok=False)
         return Failed(message=str(error))
     with ProgressLog(run.log_dir / "progress.jsonl") as progress:
         try:
             ends = measure(run, progress)
         except LandingError as error:
-            progress.event("end", status="failed", message=str(error))
+            progress.event("end", status="broken", message=str(error), report=None)
+            say(str(error), ok=False)
             return Failed(message=str(error))
         return conclude(run, ends, progress)
 
@@ -90,7 +106,13 @@ def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
     """Run the cells one after another: they share this client, and usually the GPU."""
     cells = [{"cell_id": c.cell_id, "label": label(c)} for c in run.todo]
     progress.event("plan", run_id=run.run_id, cells=cells, kept=len(run.kept), n_cells=len(run.plan.cells))
-    artifact = ProgressArtifact(run.run_id, n_steps=len(run.todo) * (len(STAGES) + 1))
+    say(f"run {run.run_id}: {len(run.todo)} of {len(run.plan.cells)} cells to run of {run.experiment.name}")
+    artifact = ProgressArtifact(run.run_id, n_cells=len(run.todo), n_stages=len(STAGES) + 1)
+
+    def note(text: str) -> None:
+        progress.note(text)
+        say(text)
+
     sandbox = Sandbox()
     record = recorded_run(
         run.landing_root,
@@ -103,14 +125,16 @@ def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
         sandbox=sandbox,
     )
     with (
-        run_lock(run.data / "run.lock", progress.note),
-        gpu_slot(progress.note),
+        run_lock(run.data / "run.lock", note),
+        gpu_slot(note),
         record as ends,
         Servers() as servers,
     ):
         for number, cell in enumerate(run.todo, start=1):
             progress.event("cell", cell_id=cell.cell_id, label=label(cell), i=number, n=len(run.todo))
+            artifact.begin_cell()
             ends.append(run_cell(run, cell, servers, progress, artifact, sandbox))
+    artifact.finish(f"{len(ends)} cells ended")
     return ends
 
 
@@ -128,9 +152,9 @@ def run_cell(
     with CellSession(cell_work(run, cell), servers.backend(target), progress, sandbox) as session:
         if reason is not None:
             failed_stage = "unload"
-        for stage in STAGES if reason is None else ():
+        for number, stage in enumerate(STAGES if reason is None else (), start=1):
             state = stage(session, return_state=True)
-            artifact.step(f"{label(cell)}: {stage.name}")
+            artifact.stage_done(number, f"{label(cell)} · {stage.name}")
             if state.is_failed():
                 failed_stage, reason = stage.name, state.message
                 break
@@ -138,7 +162,7 @@ def run_cell(
             teardown(session, failed_stage=failed_stage, reason=reason, return_state=True)
         if session.landing_error is not None:
             raise session.landing_error
-        artifact.step(f"{label(cell)}: done")
+        artifact.stage_done(len(STAGES) + 1, f"{label(cell)} · {teardown.name}")
         if reason is not None:
             servers.note_failure(target, reason)
         return CellEnd(
@@ -168,4 +192,5 @@ def conclude(run: PreparedRun, ends: list[CellEnd], progress: ProgressLog) -> St
     status, reason = verdict(finished_cells(run.landing_root, run.run_id), ends)
     message = reason or f"{len(run.plan.cells)} of {len(run.plan.cells)} cells completed"
     progress.event("end", status=status, message=message, report=report)
+    say(f"run {run.run_id}: {message}", ok=status == "completed")
     return Failed(message=message) if status == "failed" else Completed(message=message)

@@ -29,10 +29,18 @@ from warehouse.landing import read_landed
 class Overrides(Strict):
     """What one run does differently from its experiment file; absent means as the file says."""
 
-    targets: list[Name] | None = Field(default=None, description="targets instead of the matrix's")
-    models: list[Name] | None = Field(default=None, description="models instead of the matrix's")
-    workloads: list[Name] | None = Field(default=None, description="workloads instead of the experiment's")
-    repeats: int | None = Field(default=None, ge=1, le=100, description="answers to each question")
+    targets: list[Name] | None = Field(
+        default=None, description="Only these targets (servers), by their names in targets.yaml."
+    )
+    models: list[Name] | None = Field(
+        default=None, description="Only these models, by their names in models.yaml."
+    )
+    workloads: list[Name] | None = Field(
+        default=None, description="These load shapes instead of the file's, by their names in workloads.yaml."
+    )
+    repeats: int | None = Field(
+        default=None, ge=1, le=100, description="Answers to each question, 1 to 100; consistency needs 2."
+    )
 
 
 def checked_overrides(**values: Any) -> Overrides:

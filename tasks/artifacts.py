@@ -17,22 +17,37 @@ from warehouse.store import open_warehouse
 
 
 class ProgressArtifact:
-    """The share of stages that have ended; updated once a stage, never during one."""
+    """The share of stages that have ended; updated once a stage, never during one.
 
-    def __init__(self, run_id: str, *, n_steps: int) -> None:
-        self._n_steps = max(n_steps, 1)
-        self._done = 0
+    Args:
+        run_id: shown beside the share.
+        n_cells: how many cells will run.
+        n_stages: how many stages each of them has at most.
+    """
+
+    def __init__(self, run_id: str, *, n_cells: int, n_stages: int) -> None:
+        self._run_id = run_id
+        self._n_cells = n_cells
+        self._n_stages = n_stages
+        self._cell = 0
         created = create_progress_artifact(0.0, key="bakeoff-progress", description=f"run {run_id}")
         self._id: UUID = created  # type: ignore[assignment]  # sync here; the stub says maybe a coroutine
 
-    def step(self, text: str) -> None:
-        """One more stage has ended."""
-        self._done = min(self._done + 1, self._n_steps)
-        update_progress_artifact(self._id, progress=100.0 * self._done / self._n_steps, description=text)
+    def begin_cell(self) -> None:
+        """The next cell begins at its own share, also if the one before it has skipped stages."""
+        self._cell += 1
+
+    def stage_done(self, stage: int, text: str) -> None:
+        """The `stage`-th stage of this cell has ended, counted from 1."""
+        share = ((self._cell - 1) * self._n_stages + stage) / (self._n_cells * self._n_stages)
+        self._show(100.0 * share, f"run {self._run_id} · cell {self._cell}/{self._n_cells} · {text}")
 
     def finish(self, text: str) -> None:
         """Nothing more will come."""
-        update_progress_artifact(self._id, progress=100.0, description=text)
+        self._show(100.0, f"run {self._run_id} · {text}")
+
+    def _show(self, percent: float, description: str) -> None:
+        update_progress_artifact(self._id, progress=percent, description=description)
 
 
 def publish_artifacts(warehouse: Path, run_id: str, report: str | None) -> None:
@@ -44,4 +59,10 @@ def publish_artifacts(warehouse: Path, run_id: str, report: str | None) -> None:
         leaderboard_artifact(data.leaderboard), key="bakeoff-leaderboard", description=f"run {run_id}"
     )
     if report is not None:
-        create_link_artifact(Path(report).as_uri(), key="bakeoff-report", link_text=f"Report of run {run_id}")
+        # A browser follows no link from a web page to a file, so the path is there to be copied.
+        create_link_artifact(
+            Path(report).as_uri(),
+            key="bakeoff-report",
+            link_text=report,
+            description=f"run {run_id} · open this file on the machine that ran it",
+        )

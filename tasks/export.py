@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from tasks.records import TraceExportRow
+from tasks.run_log import say
 from tracing.export import export_run
 from tracing.records import LangfuseSettings, TracedCall, TracedScore, TraceRows
 from warehouse.landing import land_run
@@ -33,7 +34,7 @@ TOLD = (
 """Columns that become a trace's metadata, where they are known."""
 
 
-@task(name="export_traces", cache_policy=NO_CACHE, persist_result=False)
+@task(name="export_traces", task_run_name="export traces", cache_policy=NO_CACHE, persist_result=False)
 def export_traces(
     warehouse: Path, landing_root: Path, run_id: str, simulated: bool, settings: LangfuseSettings
 ) -> State[None]:
@@ -51,14 +52,16 @@ def export_traces(
         with open_warehouse(warehouse) as store:
             store.ingest(landing_root, run_id)
     except WarehouseError as error:
+        say(f"langfuse: {error}", ok=False)
         return Failed(message=str(error))
     sent = f"{report.n_spans_sent} of {report.n_spans_expected} calls and "
     sent += f"{report.n_scores_sent} of {report.n_scores_expected} scores acknowledged"
     line = f"{sent}: {report.reason}" if report.reason else sent
     if report.status == "skipped":
         line = str(report.reason)
-    get_run_logger().info(f"langfuse: {line}")
-    return Completed(message=line) if report.status in ("ok", "skipped") else Failed(message=line)
+    ok = report.status in ("ok", "skipped")
+    say(f"langfuse: {line}", ok=ok)
+    return Completed(message=line) if ok else Failed(message=line)
 
 
 def traced_call(row: Mapping[str, Any]) -> TracedCall:

@@ -2,25 +2,27 @@
 
 from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from tasks.run_log import say
 from warehouse.store import WarehouseError, open_warehouse
 
 
-@task(name="ingest", cache_policy=NO_CACHE, persist_result=False)
+@task(name="ingest", task_run_name="ingest", cache_policy=NO_CACHE, persist_result=False)
 def ingest(warehouse: Path, landing_root: Path) -> State[None]:
     """Ingest every landing that is not in yet; a locked or broken warehouse loses nothing."""
     try:
         with open_warehouse(warehouse) as store:
             report = store.ingest(landing_root)
     except WarehouseError as error:
-        get_run_logger().error(f"{error}; the landings wait, `bakeoff ingest` takes them later")
-        return Failed(message=f"{error}; the landings wait, `bakeoff ingest` takes them later")
+        line = f"{error}; the landings wait, `bakeoff ingest` takes them later"
+        say(line, ok=False)
+        return Failed(message=line)
     for path, reason in report.skipped:
-        get_run_logger().warning(f"landing left out: {path}: {reason}")
+        say(f"landing left out: {path}: {reason}", ok=False)
     line = f"{sum(report.rows_by_table.values())} rows of {report.stages_ingested} stages ingested"
-    get_run_logger().info(line)
+    say(line)
     return Completed(message=line)

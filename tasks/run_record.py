@@ -58,7 +58,7 @@ def recorded_run(
         yield ends
     except BaseException as error:
         with suppress(LandingError):
-            why = f"interrupted: {str(error) or type(error).__name__}"
+            why = f"interrupted: {_cause(error)}"
             mark_interrupted(landing_root, run_id, reason=why)
             row = dataclasses.replace(row, status="interrupted", reason=why, ended_at=datetime.now(UTC))
             land_run(landing_root, **where, part=f"close-{part}", tables={"runs": [row]})
@@ -73,6 +73,16 @@ def recorded_run(
         gpu_reason="; ".join(gpu_reasons) or None,
     )
     land_run(landing_root, **where, part=f"close-{part}", tables={"runs": [row]})
+
+
+def _cause(error: BaseException) -> str:
+    """What ended a run from outside, in words; an error of its own as it is."""
+    if isinstance(error, KeyboardInterrupt):
+        return "Ctrl-C"
+    # By its name: this module also serves `run --plan`, which does not wait for Prefect's import.
+    if type(error).__name__ == "TerminationSignal":
+        return "cancelled, or its worker was stopped"
+    return str(error) or type(error).__name__
 
 
 def verdict(outcomes: Mapping[str, str], ends: Iterable[CellEnd]) -> tuple[str, str | None]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from prefect import Task, get_run_logger, task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from tasks.run_log import say
 from tasks.session import CellSession, StageOutcome
 from warehouse.landing import LandingError
 
@@ -25,15 +26,23 @@ def stage_task(stage: str, run: Callable[..., StageOutcome]) -> Task[..., State[
             outcome = run(session, **arguments)
         except LandingError as error:
             session.landing_error = error
-            get_run_logger().error(str(error))
+            say(str(error), ok=False)
             return Failed(message=str(error))
-        line = f"cell {session.work.cell_index} of {session.work.n_cells}: {stage}: {outcome.line}"
-        if outcome.ok:
-            get_run_logger().info(line)
-            return Completed(message=outcome.line)
-        get_run_logger().error(line)
-        return Failed(message=outcome.line)
+        work = session.work
+        say(f"cell {work.cell_index}/{work.n_cells} · {stage}: {outcome.line}", ok=outcome.ok)
+        return Completed(message=outcome.line) if outcome.ok else Failed(message=outcome.line)
+
+    def run_name(parameters: dict[str, Any]) -> str:
+        work = parameters["session"].work
+        return f"{stage} · cell {work.cell_index}/{work.n_cells} · {work.model}"
 
     body.__doc__ = run.__doc__
-    wrap = task(name=stage, cache_policy=NO_CACHE, retries=0, persist_result=False)
+    # Prefect's protocol for the name asks for a class method that no plain function has, and does without it.
+    wrap = task(
+        name=stage,
+        task_run_name=run_name,  # type: ignore[arg-type]
+        cache_policy=NO_CACHE,
+        retries=0,
+        persist_result=False,
+    )
     return wrap(body)
