@@ -69,8 +69,8 @@ def benchmark(
         experiment: What to measure: the name of a file in configs/experiments, such as quick-start.
         overrides: What this run does differently from the experiment's file; leave a field at None to keep
             what the file says.
-        resume: Continue a run that was interrupted: its id, such as R20261121T023000Z-9f3a (the first line of
-            its log, and its artifacts, show it). Its finished cells are kept; experiment and overrides are
+        resume: Continue a run that was interrupted: its id, such as R20261121T023000Z-9f3a (its log and
+            its artifacts show it). Its finished cells are kept; experiment and overrides are
             then taken from that run.
         retry_failed: With resume: run the cells again that had failed, not only those that had not ended.
         run_id: Leave this at None: a new run draws its own id. For programs that must know the id beforehand.

@@ -54,9 +54,11 @@ def publish_artifacts(warehouse: Path, run_id: str, report: str | None) -> None:
     """Put a markdown summary, the leaderboard and a link to the report beside the flow run."""
     with open_warehouse(warehouse, read_only=True) as store:
         data = report_data(store, run_id)
-    create_markdown_artifact(run_summary(data, lang="en"), key="bakeoff-summary", description=f"run {run_id}")
+    # Said in each description: the table's own column of it lies beyond the right edge of the page.
+    about = f"run {run_id} · SIMULATED" if data.run["simulated"] else f"run {run_id}"
+    create_markdown_artifact(run_summary(data, lang="en"), key="bakeoff-summary", description=about)
     create_table_artifact(
-        leaderboard_artifact(data.leaderboard), key="bakeoff-leaderboard", description=f"run {run_id}"
+        leaderboard_artifact(data.leaderboard), key="bakeoff-leaderboard", description=about
     )
     if report is not None:
         # A browser follows no link from a web page to a file, so the path is there to be copied.
@@ -64,5 +66,5 @@ def publish_artifacts(warehouse: Path, run_id: str, report: str | None) -> None:
             Path(report).as_uri(),
             key="bakeoff-report",
             link_text=report,
-            description=f"run {run_id} · open this file on the machine that ran it",
+            description=f"{about} · open this file on the machine that ran it",
         )

@@ -149,6 +149,7 @@ def test_a_run_from_the_form_is_measured_and_shown(serving: Serving) -> None:
         "bakeoff-report": "markdown",  # Prefect keeps a link as the Markdown of it
     }
     assert all(run_id in str(artifact.description) for artifact in shown.values())
+    assert "SIMULATED" in str(shown["bakeoff-leaderboard"].description)
     assert shown["bakeoff-progress"].data == 100.0
     assert "SIMULATED" in str(shown["bakeoff-summary"].data)
     (row,) = json.loads(str(shown["bakeoff-leaderboard"].data))
