@@ -89,4 +89,5 @@ def ask(target: Target, usual: str | None) -> Iterator[Found]:
             return
         yield Found(target.name, str(target.base_url), usual, backend.list_models(), None)
     except BenchError as error:
-        yield Found(target.name, str(target.base_url), usual, None, str(error))
+        # Its address may be what is wrong with it, and may hold a password.
+        yield Found(target.name, "-", usual, None, str(error))

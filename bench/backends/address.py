@@ -1,11 +1,10 @@
 """A target's configuration turned into an address, headers and the strings that must stay secret."""
 
-import base64
 import ipaddress
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -17,7 +16,7 @@ from bench.errors import BackendError
 class Address:
     """Where a target is and how to be let in.
 
-    `root` has no trailing slash, no `/v1`, no user name; `secrets` are what must not reach an error text.
+    `root` has no trailing slash, no `/v1`, no user name; `secrets` are what must not reach any text that is kept.
     """
 
     root: str
@@ -35,7 +34,7 @@ def resolve(target: Target, base_url: str | None = None) -> Address:
         base_url: the address to use instead of the target's own (a managed server's, known after its start).
 
     Raises:
-        BackendError: no address, not http(s), or a header that HTTP does not allow.
+        BackendError: no address, not http(s), credentials in it, or a header that HTTP does not allow.
     """
     url = base_url or target.base_url
     if not url:
@@ -45,11 +44,17 @@ def resolve(target: Target, base_url: str | None = None) -> Address:
         port = parts.port
     except ValueError as error:
         raise BackendError(f"target '{target.name}': base_url is not an address: {error}") from error
+    if "@" in url or parts.query or parts.fragment:
+        # An address is shown in reasons, rows and reports; what lets us in must not be a part of it.
+        raise BackendError(
+            f"target '{target.name}': base_url must hold no user name, password or query; "
+            "write them as api_key or headers, with ${NAME} from the environment"
+        )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise BackendError(
             f"target '{target.name}': base_url must look like http://HOST:PORT, not '{parts.scheme or url}'"
         )
-    headers, secrets = _credentials(target, parts.username, parts.password)
+    headers, secrets = _credentials(target)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
     return Address(
@@ -61,16 +66,10 @@ def resolve(target: Target, base_url: str | None = None) -> Address:
     )
 
 
-def _credentials(
-    target: Target, user: str | None, password: str | None
-) -> tuple[dict[str, str], tuple[str, ...]]:
+def _credentials(target: Target) -> tuple[dict[str, str], tuple[str, ...]]:
     """Headers that let us in, the target's own ones last, and every string in them worth hiding."""
     headers: dict[str, str] = {}
     secrets: list[str] = []
-    if user is not None:
-        pair = f"{unquote(user)}:{unquote(password or '')}"
-        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        secrets.append(unquote(password or ""))
     if target.api_key:
         headers["Authorization"] = f"Bearer {target.api_key}"
         secrets.append(target.api_key)

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.backends.base import Reply
 from bench.backends.sse import Event, events
-from bench.backends.text import clean_text, one_line
+from bench.backends.text import clean_text, one_line, without_secrets
 
 _MAX_COUNT = 2**31 - 1
 _STATUS_OUTCOME = {429: "http_429", 4: "http_4xx", 5: "http_5xx"}
@@ -58,7 +58,7 @@ def assemble(capture: Capture, secrets: Sequence[str] = ()) -> Reply:
 
     Args:
         capture: the exchange.
-        secrets: strings that must not appear in an error text.
+        secrets: strings that must not appear in any text of the reply.
 
     Returns:
         The reply; `outcome` is `ok` only for a status of 200, an event stream that ended cleanly with a
@@ -73,8 +73,8 @@ def assemble(capture: Capture, secrets: Sequence[str] = ()) -> Reply:
     details = stream.usage.get("prompt_tokens_details") if stream.usage else None
     sent = capture.sent_ns
     return Reply(
-        text=clean_text("".join(stream.texts)) if stream.texts else None,
-        reasoning=clean_text("".join(stream.reasonings)) if stream.reasonings else None,
+        text=_kept(stream.texts, secrets),
+        reasoning=_kept(stream.reasonings, secrets),
         sent_ns=sent,
         headers_ns=capture.headers_ns,
         first_byte_ns=capture.reads[0][0] if capture.reads else None,
@@ -93,9 +93,13 @@ def assemble(capture: Capture, secrets: Sequence[str] = ()) -> Reply:
         outcome=outcome,
         http_status=capture.http_status,
         error=one_line(error, secrets) if error else None,
-        model_echo=stream.model_echo,
+        model_echo=without_secrets(stream.model_echo, secrets) if stream.model_echo else None,
         stamp_source="user",
     )
+
+
+def _kept(texts: Sequence[str], secrets: Sequence[str]) -> str | None:
+    return without_secrets(clean_text("".join(texts)), secrets) if texts else None
 
 
 def _tokens_out(stream: _Stream, usage_tokens: int | None, n_chunks: int) -> tuple[int | None, str | None]:

@@ -16,13 +16,21 @@ def clean_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
 
 
+def without_secrets(text: str, secrets: Sequence[str]) -> str:
+    """`text` with each of `secrets` that is at least 4 characters long replaced by `[secret]`.
+
+    A server may echo what it was sent, and its text is kept, reported and exported.
+    """
+    for secret in sorted((s for s in secrets if len(s) >= _MIN_SECRET), key=len, reverse=True):
+        text = text.replace(secret, "[secret]")
+    return text
+
+
 def one_line(text: str, secrets: Sequence[str] = ()) -> str:
     """A message on one line of at most 300 characters.
 
     Control characters, line ends and marks that turn the direction of writing become a space, and each of
     `secrets` that is at least 4 characters long becomes `[secret]`, before anything is cut off.
     """
-    for secret in sorted((s for s in secrets if len(s) >= _MIN_SECRET), key=len, reverse=True):
-        text = text.replace(secret, "[secret]")
-    line = _CONTROL.sub(" ", clean_text(text)).strip()
+    line = _CONTROL.sub(" ", clean_text(without_secrets(text, secrets))).strip()
     return line if len(line) <= _MAX_ERROR else line[: _MAX_ERROR - 1] + "…"

@@ -148,12 +148,13 @@ def test_an_address_is_normalised(given: str, root: str) -> None:
     assert attached(given).endpoint().base_url == root
 
 
-def test_a_user_in_an_address_becomes_a_header_and_a_secret() -> None:
-    address = resolve(Target(name="t", kind="openai", life="attached", base_url="http://me:p%40ss@h:1"))
-    assert address.root == "http://h:1"
-    assert address.headers == {"Authorization": "Basic bWU6cEBzcw=="}
-    assert "p@ss" in address.secrets
-    assert "p@ss" not in repr(address)
+@pytest.mark.parametrize(
+    "url", ["http://me:canary@h:1", "http://h/v1?token=canary", "//me:canary@h", "http://h#canary"]
+)
+def test_credentials_in_an_address_are_refused_without_showing_them(url: str) -> None:
+    with pytest.raises(BackendError, match="base_url must hold no user name, password or query") as caught:
+        resolve(Target(name="t", kind="openai", life="attached", base_url=url))
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,18 @@ def test_a_secret_that_a_server_tells_back_is_removed() -> None:
     assert reply.error == "HTTP 401: wrong key: [secret] [31mgo away"
 
 
+def test_a_secret_that_a_model_tells_back_in_pieces_is_removed_from_its_text() -> None:
+    reads = [
+        (1, ROLE),
+        (2, content("your key is sk-sec")),
+        (3, content("ret-1, keep it")),
+        (4, FINISH),
+        (5, DONE),
+    ]
+    reply = assemble(Capture(sent_ns=0, http_status=200, reads=reads, closed_ns=9), ["sk-secret-1"])
+    assert (reply.outcome, reply.text) == ("ok", "your key is [secret], keep it")
+
+
 def test_a_long_error_is_cut() -> None:
     assert len(read(b"x" * 10_000, status=500).error) == 300
 
