@@ -16,7 +16,7 @@ from bench.errors import BackendError
 class Address:
     """Where a target is and how to be let in.
 
-    `root` has no trailing slash, no `/v1`, no user name; `secrets` are what must not reach any text that is kept.
+    `root` has no trailing slash and no `/v1`; `secrets` are what must not reach any text that is kept.
     """
 
     root: str
