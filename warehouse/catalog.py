@@ -210,8 +210,17 @@ def schema_database() -> duckdb.DuckDBPyConnection:
 
 def _empty_database() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(":memory:", config=CONFIG | {"threads": 1})
-    con.execute("set TimeZone = 'UTC'")
+    set_utc(con)
     return con
+
+
+def set_utc(con: duckdb.DuckDBPyConnection) -> None:
+    """Give times in UTC on this connection, and on the later ones of this process to the same file.
+
+    A connection to a file that another one has sealed (`Warehouse.sql`) may set nothing more, and needs not.
+    """
+    if con.execute("select current_setting('TimeZone')").fetchone() != ("UTC",):
+        con.execute("set global TimeZone = 'UTC'")
 
 
 def tables(con: duckdb.DuckDBPyConnection) -> dict[str, list[Column]]:

@@ -18,6 +18,7 @@ from warehouse.catalog import (
     parameters,
     query,
     query_names,
+    set_utc,
     statement,
 )
 from warehouse.errors import (
@@ -47,12 +48,20 @@ __all__ = [
 ]
 
 
+QUESTIONS = frozenset({"SELECT", "EXPLAIN"})
+"""Kinds of statement that only read; `with`, `from`, `describe`, `show` and `summarize` are SELECT."""
+
+_SWITCHES = re.compile(r"(en|dis)able_(logging|profiling)", re.IGNORECASE)
+"""Table functions that read nothing: they switch the process, and may end it where files are out of reach."""
+
+
 class Warehouse:
     """An open warehouse; a context manager that closes it. Made by `open_warehouse`."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, name: str) -> None:
         self._con = con
         self.name = name
+        self._sealed = False
 
     def __enter__(self) -> Self:
         return self
@@ -124,21 +133,29 @@ class Warehouse:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def sql(self, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run a user's SQL; the last statement's columns and rows. Nothing can be written to the warehouse.
+        """Run a user's SQL; the last statement's columns and rows.
+
+        Nothing but this warehouse can be read, and nothing be written, here or elsewhere on the host. From
+        the first question on, the connection reads no other file: ingest before.
 
         Raises:
-            QueryError: refused by the database, in one line.
+            QueryError: not a question, or refused by the database; in one line.
         """
         if "\0" in text:
             raise QueryError("sql: the text holds a NUL character")
+        if _SWITCHES.search(text):
+            raise QueryError("sql: logging and profiling are not for you: every question is read-only")
         try:
             text.encode()
-            kinds = [statement.type for statement in self._con.extract_statements(text)]
+            # Before the text is even parsed: parsing `import database` reads files.
+            self._seal()
+            kinds = [statement.type.name for statement in self._con.extract_statements(text)]
             if not kinds:
                 raise QueryError("sql: no statement given")
-            if duckdb.StatementType.TRANSACTION in kinds:
+            if others := sorted(set(kinds) - QUESTIONS):
                 raise QueryError(
-                    "sql: begin, commit and rollback are not for you: every question is read-only"
+                    f"sql: every question is read-only: select, from, with, describe, show, summarize or "
+                    f"explain, not {', '.join(kind.lower() for kind in others)}"
                 )
             self._con.execute("begin transaction read only")
             try:
@@ -148,6 +165,14 @@ class Warehouse:
                 self._con.rollback()
         except (duckdb.Error, UnicodeError) as error:
             raise QueryError(f"sql: {one_line(error)}") from error
+
+    def _seal(self) -> None:
+        """Take files, extensions and settings from the connection, for good."""
+        if not self._sealed:
+            if self._con.execute("select current_setting('lock_configuration')").fetchone() != (True,):
+                self._con.execute("set enable_external_access = false")
+                self._con.execute("set lock_configuration = true")
+            self._sealed = True
 
 
 def example_queries(*, simulated: bool) -> list[tuple[str, str]]:
@@ -211,7 +236,7 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
         # Absolute, so that no name can read as one of DuckDB's own prefixes (`md:`, `sqlite:`).
         con = duckdb.connect(str(path.absolute()), read_only=read_only, config=CONFIG)
-        con.execute("set TimeZone = 'UTC'")
+        set_utc(con)
         return con
     except duckdb.Error as error:
         raise _why_not_opened(path, error) from error

@@ -29,7 +29,9 @@ def land(root: Path, stage: str = "s", n: int = 3, **where: Any) -> Path:
 
 
 def count(warehouse: Warehouse, table: str = "server_samples") -> int:
-    ((n,),) = warehouse.sql(f"select count(*) from {table}")[1]
+    row = warehouse._con.execute(f"select count(*) from {table}").fetchone()
+    assert row is not None
+    n = row[0]
     return int(n)
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -147,11 +147,12 @@ def test_one_process_does_not_write_and_read_only_at_once(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("drop table runs", "read-only mode"),
-        ("delete from runs; select 1", "read-only mode"),
-        ("create table t (a integer)", "read-only mode"),
-        ("commit; drop table runs", "every question is read-only"),
-        ("rollback", "every question is read-only"),
+        ("drop table runs", "not drop"),
+        ("delete from runs; select 1", "not delete"),
+        ("create table t (a integer)", "not create"),
+        ("commit; drop table runs", "not drop, transaction"),
+        ("rollback", "not transaction"),
+        ("explain analyze delete from runs", "read-only mode"),
         ("select nope from runs", 'column "nope" not found'),
         ("selec 1", "syntax error"),
         ("", "no statement given"),
@@ -166,6 +167,89 @@ def test_a_wrong_question_is_one_line_and_changes_nothing(empty: Warehouse, text
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
     assert empty.sql("select count(*) as n from runs") == (["n"], [(0,)])
+
+
+ATTACKS = (
+    "copy (select 1) to '{file}'",
+    "explain analyze copy (select 1) to '{file}'",
+    "export database '{file}'",
+    "import database '{secret}'",
+    "from read_csv('{secret}')",
+    "from read_text('{secret}')",
+    "from read_blob('{secret}')",
+    "from '{secret}'",
+    "from glob('{secret}*')",
+    "from query('from read_text(''{secret}'')')",
+    "from sniff_csv('{secret}')",
+    "attach '{file}' as other",
+    "attach ':memory:' as other",
+    "install httpfs",
+    "load httpfs",
+    "load '{secret}'",
+    "set enable_external_access = true",
+    "set memory_limit = '1MB'",
+    "reset threads",
+    "pragma enable_profiling",
+    "call enable_logging(storage = 'file', storage_path = '{file}')",
+    "from enable_logging(storage_path = '{file}')",
+    "from Enable_Profiling(format = 'json', save_location = '{file}.json')",
+    "prepare p as select 1",
+    "use memory",
+    "checkpoint",
+    "select 1; copy (select 1) to '{file}'",
+)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    path = tmp_path_factory.mktemp("data") / "w.duckdb"
+    open_warehouse(path).close()
+    with open_warehouse(path, read_only=True) as warehouse:
+        yield warehouse
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_question_reaches_nothing_but_the_warehouse(reader: Warehouse, tmp_path: Path, attack: str) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("word\nhidden\n")
+    with pytest.raises(QueryError) as refused:
+        reader.sql(attack.format(file=tmp_path / "written", secret=secret))
+    assert "\n" not in str(refused.value)
+    assert "hidden" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == [secret]
+    assert reader.sql("select count(*) from runs")[1] == [(0,)]
+
+
+READS = (
+    "from leaderboard",
+    "with r as (from runs) select count(*) as n from r",
+    "describe runs",
+    "show tables",
+    "summarize runs",
+    "explain select 1",
+    "from pick_model(500, 0.5, 24000)",
+    "select n, sum(n) over (order by n) as total from range(3) as r (n)",
+    "pivot cells on outcome in ('completed', 'failed') using count(*)",
+    """select '{"a": [1]}'::json -> 'a' as a, list_transform([1, 2], lambda x: x + 1) as b""",
+    "select table_name, comment from duckdb_tables()",
+)
+
+
+@pytest.mark.parametrize("text", READS)
+def test_a_sealed_reader_answers_whatever_only_reads(reader: Warehouse, text: str) -> None:
+    columns, _ = reader.sql(text)
+    assert columns
+    # Named queries share the connection, and set variables on it.
+    assert reader.rows("leaderboard", run_id="R1") == []
+
+
+def test_a_second_reader_opens_a_file_that_the_first_has_sealed(reader: Warehouse) -> None:
+    reader.sql("select 1")
+    with open_warehouse(Path(reader.name), read_only=True) as other:
+        assert other.rows("runs") == []
+        assert other.sql("select current_setting('TimeZone')")[1] == [("UTC",)]
+        with pytest.raises(QueryError):
+            other.sql("from read_text('/etc/hostname')")
 
 
 def test_questions_of_a_user_are_answered(empty: Warehouse) -> None:
