@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from bench.backends import BACKENDS
+from bench.backends import BACKENDS, SETTINGS
 from bench.backends.base import Target
 from bench.prompts import Prompt
 from evaluators.suites import Suite, SuiteError, load_suite
@@ -90,6 +90,8 @@ def load_catalog(folder: Path) -> Catalog:
         if load.prompts not in workloads.prompt_sets:
             where: Key = ("workloads", name, "prompts")
             raise workloads_doc.error(where, unknown(load.prompts, workloads.prompt_sets, "prompt set"))
+    prompt_sets = {name: _prompts(folder / file) for name, file in workloads.prompt_sets.items()}
+    _prompts_for_all(workloads_doc, workloads, prompt_sets)
     prices_doc = read_yaml(folder / "prices.yaml")
     prices = validate(prices_doc, PricesFile).prices
     for name in prices:
@@ -100,7 +102,7 @@ def load_catalog(folder: Path) -> Catalog:
         targets=targets,
         models=models,
         workloads=workloads.workloads,
-        prompt_sets={name: _prompts(folder / file) for name, file in workloads.prompt_sets.items()},
+        prompt_sets=prompt_sets,
         prices=prices,
         suites=_suites(folder.parent / "suites", ROOT / "suites"),
     )
@@ -134,11 +136,12 @@ def load_experiment(path: Path, catalog: Catalog) -> Experiment:
 
 
 def check_names(experiment: Experiment, catalog: Catalog, document: Document) -> None:
-    """Refuse a target, model, workload or suite that the catalog does not know.
+    """Refuse a name that the catalog does not know, one that stands twice, and settings no target can apply.
 
     Raises:
         ConfigError: pointing at the line in `document`, with the nearest known name.
     """
+    _no_duplicates(experiment, document)
     _known(document, ("matrix", "targets"), experiment.matrix.targets, catalog.targets, "target")
     _known(document, ("matrix", "models"), experiment.matrix.models, catalog.models, "model")
     _known(document, ("workloads",), experiment.workloads, catalog.workloads, "workload")
@@ -150,13 +153,51 @@ def check_names(experiment: Experiment, catalog: Catalog, document: Document) ->
         for tag in choice.tags:
             if tag not in tags:
                 raise document.error(("suites", i, "tags"), unknown(tag, tags, "tag"))
+    _settings_apply(experiment, catalog, document)
+
+
+def _no_duplicates(experiment: Experiment, document: Document) -> None:
+    """One that stands twice would be two cells with one id, each overwriting the other."""
+    matrix = experiment.matrix
+    lists: dict[Key, list[Any]] = {
+        ("matrix", "targets"): matrix.targets,
+        ("matrix", "models"): matrix.models,
+        ("workloads",): experiment.workloads,
+        ("suites",): [choice.name for choice in experiment.suites],
+        **{("matrix", "settings", name): values for name, values in matrix.settings.items()},
+    }
+    for loc, values in lists.items():
+        # 1 and 1.0 are one setting, 1 and true are not, although Python holds them for equal.
+        seen = [(isinstance(value, bool), value) for value in values]
+        for i, one in enumerate(seen):
+            if one in seen[:i]:
+                raise document.error((*loc, i), f"{values[i]!r} stands twice")
+
+
+def _settings_apply(experiment: Experiment, catalog: Catalog, document: Document) -> None:
+    """Every setting must be one that each target with a cell can apply: another would be measured in vain."""
+    matrix = experiment.matrix
+    able = [catalog.models[model].targets for model in matrix.models]
+    for target in matrix.targets:
+        kind = catalog.targets[target].kind
+        if not any(targets is None or target in targets for targets in able):
+            continue
+        for name in matrix.settings:
+            where: Key = ("matrix", "settings", name)
+            if not SETTINGS[kind]:
+                message = (
+                    f"target {target!r} is of kind {kind!r}, which takes no settings; set them at its server"
+                )
+                raise document.error(where, message)
+            if name not in SETTINGS[kind]:
+                raise document.error(where, unknown(name, SETTINGS[kind], f"setting of kind {kind!r}"))
 
 
 def open_target(name: str, config: TargetConfig, environ: Mapping[str, str]) -> Target:
     """The target a backend needs, with `${ENV}` filled in from `environ`.
 
     Raises:
-        ConfigError: a variable is not set.
+        ConfigError: a variable is not set, or is empty where that cannot be meant (anywhere but in options).
     """
 
     def fill(value: Any, key: str) -> Any:
@@ -186,6 +227,9 @@ def _variable(variable: str, target: str, key: str, environ: Mapping[str, str]) 
         raise ConfigError(
             f"target {target}: {key}: environment variable {variable} is not set; set it and run again"
         )
+    # An option may well be emptied by it; an empty key would be sent as no key at all.
+    if not environ[variable].strip() and not key.startswith("options"):
+        raise ConfigError(f"target {target}: {key}: environment variable {variable} is set but empty")
     return environ[variable]
 
 
@@ -221,8 +265,10 @@ def _explain(error: Any, loc: Key, model: type[BaseModel]) -> str:
         return unknown(str(loc[-1]), _fields_at(loc[:-1], model), "key")
     if error["type"] == "missing":
         return "this key is missing"
-    message = str(error["msg"]).removeprefix("Value error, ")
     given = error.get("input")
+    if error["type"] == "literal_error" and not isinstance(given, (dict, list)):
+        return unknown(str(given), re.findall(r"'([^']*)'", error["ctx"]["expected"]), "value")
+    message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "value_error" or isinstance(given, (dict, list)):
         return message
     return f"{message}, got {given!r}"
@@ -249,6 +295,18 @@ def _known(document: Document, loc: Key, names: Iterable[str], known: Mapping[st
     for i, name in enumerate(names):
         if name not in known:
             raise document.error((*loc, i), unknown(name, known, what))
+
+
+def _prompts_for_all(
+    document: Document, file: WorkloadsFile, prompt_sets: Mapping[str, tuple[Prompt, ...]]
+) -> None:
+    """Refuse a workload that would find no prompt in any of its languages."""
+    for name, load in file.workloads.items():
+        written = {prompt.language for prompt in prompt_sets[load.prompts]}
+        if written.isdisjoint(load.languages):
+            where: Key = ("workloads", name, "languages")
+            languages = ", ".join(load.languages)
+            raise document.error(where, f"prompt set {load.prompts!r} has no prompt in {languages}")
 
 
 def _prompts(path: Path) -> tuple[Prompt, ...]:

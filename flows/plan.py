@@ -16,7 +16,8 @@ from flows.schema import Experiment, Setting
 class Cell:
     """One combination: the unit that succeeds, fails, is resumed and is compared.
 
-    `cell_id` is a readable stem plus a hash of the combination, so it is the same on every night.
+    `cell_id` is a readable stem plus a hash of the combination and of what it is measured with: the same on
+    every night, until something changes that makes the figures unlike.
     """
 
     cell_id: str
@@ -51,6 +52,7 @@ def plan_cells(experiment: Experiment, catalog: Catalog) -> Plan:
     together, so that a managed server is started once for all of them.
     """
     matrix = experiment.matrix
+    measures = {name: measured_with(experiment, catalog, name) for name in experiment.workloads}
     cells: list[Cell] = []
     skipped: list[Skip] = []
     for target, model in itertools.product(matrix.targets, matrix.models):
@@ -63,7 +65,7 @@ def plan_cells(experiment: Experiment, catalog: Catalog) -> Plan:
             for workload in experiment.workloads:
                 cells.append(
                     Cell(
-                        cell_id=cell_id(target, model, settings, workload),
+                        cell_id=cell_id(target, model, settings, workload, measures[workload]),
                         index=len(cells) + 1,
                         target=target,
                         model=model,
@@ -74,12 +76,39 @@ def plan_cells(experiment: Experiment, catalog: Catalog) -> Plan:
     return Plan(tuple(cells), tuple(skipped))
 
 
-def cell_id(target: str, model: str, settings: Mapping[str, Setting], workload: str) -> str:
-    """A readable stem and eight hex digits of the combination's hash; safe as a folder's name."""
-    content = canonical([target, model, dict(settings), workload])
+def cell_id(
+    target: str, model: str, settings: Mapping[str, Setting], workload: str, measure: Mapping[str, Any]
+) -> str:
+    """A readable stem and eight hex digits of a hash; safe as a folder's name.
+
+    The hash covers the names of target and model, the settings, the workload's name and `measure`
+    (`measured_with`): two cells of one id were measured alike, in whatever run. Owner, purpose, tags,
+    priority and goals do not change a figure and are left out.
+    """
+    content = canonical([target, model, dict(settings), workload, measure])
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     stem = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{target}.{model}.{workload}")[:80]
     return f"{stem}.{digest}"
+
+
+def measured_with(experiment: Experiment, catalog: Catalog, workload: str) -> dict[str, Any]:
+    """What else the figures of a cell depend on, as plain data.
+
+    The workload's content and its prompts, the chosen suites (name, tags, content), repeats, sampling and
+    weights, and the experiment's seed: it deals the prompts and spaces the arrivals.
+    """
+    load = catalog.workloads[workload]
+    prompts = [p for p in catalog.prompt_sets[load.prompts] if p.language in load.languages]
+    suites = sorted((c.name, sorted(c.tags), catalog.suites[c.name].content_hash) for c in experiment.suites)
+    return {
+        "workload": load.model_dump(mode="json"),
+        "prompts": [[p.prompt_id, p.language, p.text] for p in prompts],
+        "suites": suites,
+        "repeats": experiment.repeats,
+        "sampling": experiment.sampling.model_dump(mode="json"),
+        "weights": experiment.weights.model_dump(mode="json"),
+        "seed": experiment.seed,
+    }
 
 
 def config_hash(experiment: Experiment, catalog: Catalog) -> str:
@@ -88,6 +117,8 @@ def config_hash(experiment: Experiment, catalog: Catalog) -> str:
     Keys and headers are left out: they may hold secrets and do not change a result.
     """
     used = {
+        # Raised when cell ids come about in another way: a run begun before must not go on with other ids.
+        "identity": 2,
         "experiment": experiment.model_dump(mode="json", exclude={"id"}),
         "targets": {
             n: catalog.targets[n].model_dump(mode="json", exclude={"api_key", "headers"})
@@ -120,8 +151,17 @@ def estimate_s(cell: Cell, experiment: Experiment, catalog: Catalog, measured: M
     load = catalog.workloads[cell.workload]
     streams = load.concurrency or 1
     test_s = load.duration_s or (load.n_requests or 0) / (load.rate_rps or 2.0 * streams)
-    answers = sum(len(chosen_cases(experiment, catalog, c.name)) for c in experiment.suites) * 2
-    return 30.0 + test_s + answers * experiment.repeats * 5.0 / 4.0
+    return 30.0 + test_s + n_questions(experiment, catalog) * experiment.repeats * 5.0 / 4.0
+
+
+def n_questions(experiment: Experiment, catalog: Catalog) -> int:
+    """Questions of the chosen cases, one for each language a case is written in."""
+    return sum(
+        len(case.prompts)
+        for choice in experiment.suites
+        for case in catalog.suites[choice.name].cases
+        if case.case_id in chosen_cases(experiment, catalog, choice.name)
+    )
 
 
 def chosen_cases(experiment: Experiment, catalog: Catalog, suite: str) -> list[str]:

@@ -3,7 +3,25 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+MAX_SEED = 2_100_000_000
+"""Largest seed: some servers fail beyond 32 bits, and the number of a repeat or request is added to it."""
+
+
+def _seed(value: int) -> int:
+    if abs(value) > MAX_SEED:
+        raise ValueError(
+            f"a seed lies between -{MAX_SEED} and {MAX_SEED}: some servers fail beyond 32 bits, got {value}"
+        )
+    return value
+
+
+def _written_date(value: object) -> object:
+    if not isinstance(value, str | date):
+        raise ValueError(f"expected a date such as 2026-01-31, got {value!r}")
+    return value
+
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """A name that may become a part of a folder: letters, digits, dot, dash, underscore; at most 64."""
@@ -13,6 +31,9 @@ Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Setting = str | int | float | bool
 Language = Literal["en", "ko"]
+Seed = Annotated[int, AfterValidator(_seed)]
+Day = Annotated[date, Field(strict=False), BeforeValidator(_written_date)]
+"""A date, written as text: YAML's own dates are read as text, so that they may stand in any string."""
 
 GoalMetric = Literal[
     "quality",
@@ -38,9 +59,9 @@ GoalMetric = Literal[
 
 
 class Strict(BaseModel):
-    """Frozen; an unknown key is refused."""
+    """Frozen; an unknown key is refused, and so is `"3"` or `yes` for a number, infinity and NaN."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class TargetConfig(Strict):
@@ -124,7 +145,7 @@ class PriceConfig(Strict):
 
     usd_per_hour: Positive
     source: str
-    as_of: date
+    as_of: Day
 
 
 class GoalConfig(Strict):
@@ -157,7 +178,7 @@ class SamplingConfig(Strict):
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     max_tokens: Annotated[int, Field(gt=0)] = 1024
-    seed: int = 42
+    seed: Seed = 42
     concurrency: Annotated[int, Field(gt=0, le=256)] = 4
 
 
@@ -195,7 +216,7 @@ class Experiment(Strict):
     repeats: Annotated[int, Field(ge=1, le=100)] = 3
     sampling: SamplingConfig = SamplingConfig()
     weights: WeightsConfig = WeightsConfig()
-    seed: int = 42
+    seed: Seed = 42
 
 
 class TargetsFile(Strict):

@@ -316,8 +316,6 @@ def _load(run: PreparedRun, load: WorkloadConfig, served_name: str, phase: str) 
     """The cell's load test, or its warm-up: the same prompts' shape, one after another, other salt."""
     warm = phase == "warm_up"
     prompts = [p for p in run.catalog.prompt_sets[load.prompts] if p.language in load.languages]
-    if not prompts:
-        raise ConfigError(f"prompt set {load.prompts}: no prompt in {', '.join(load.languages)}")
     return Load(
         phase=phase,
         arrivals="closed" if warm else load.arrivals,

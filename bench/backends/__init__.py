@@ -1,7 +1,8 @@
 """The only place that speaks HTTP: one file per kind of server, and the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from bench.backends import openai, simulator, transformers
 from bench.backends.base import Backend, Target
 from bench.backends.openai import OpenAIBackend
 from bench.backends.simulator import SimulatorBackend
@@ -13,7 +14,14 @@ BACKENDS: dict[str, Callable[[Target], Backend]] = {
     "simulator": SimulatorBackend,
     "transformers": TransformersBackend,
 }
-"""Every kind of server we can talk to; a new kind is one file and one line here."""
+"""Every kind of server we can talk to; a new kind is one file, one line here and one in `SETTINGS`."""
+
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "openai": openai.SETTINGS,
+    "simulator": simulator.SETTINGS,
+    "transformers": transformers.SETTINGS,
+}
+"""The settings that `load_model` of each kind applies; an experiment that names another is refused."""
 
 
 def open_backend(target: Target) -> Backend:

@@ -11,6 +11,8 @@ from bench.backends.control import Control, is_simulator, model_names
 from bench.errors import BackendError
 
 _OPTIONS = {"chat_path", "extra_body"}
+SETTINGS: tuple[str, ...] = ()
+"""None: the server is somebody else's, and how it was started is not known here."""
 _MAX_LISTED = 8
 
 

@@ -18,6 +18,8 @@ from bench.process import OwnedProcess, child_environment, tree_of
 _START_TIMEOUT_S = 20.0
 _LOAD_TIMEOUT_S = 60.0
 _OPTIONS = {"seed", "speed", "faults"}
+SETTINGS: tuple[str, ...] = ("context_tokens", "max_sequences", "dtype")
+"""What may be set when it loads a model."""
 
 
 class SimulatorBackend:

@@ -18,6 +18,8 @@ from bench.errors import BackendError, BenchError, ServerDied
 from bench.process import OwnedProcess, child_environment, tree_of
 
 _OPTIONS = {"command", "args", "env", "start_timeout_s", "load_timeout_s"}
+SETTINGS: tuple[str, ...] = ()
+"""None per model: its start options go into `options.args` of the target."""
 _FIELDS = ("max_tokens", "temperature", "top_p", "seed", "stream_options")
 """It answers 422 to a field it does not know; these it takes."""
 
