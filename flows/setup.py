@@ -230,8 +230,21 @@ def run_row(run: PreparedRun) -> RunRow:
     )
 
 
-def dimensions(run: PreparedRun) -> dict[str, list[Any]]:
-    """Rows for everything that the run's cells name."""
+def dimensions(run: PreparedRun) -> dict[bool, dict[str, list[Any]]]:
+    """Rows for everything that the run's cells name, by whether only simulated cells name it."""
+    real = [c for c in run.plan.cells if run.catalog.targets[c.target].kind != "simulator"]
+    used = {(key, getattr(c, key)) for c in real for key in ("target", "model", "workload")}
+    if real:
+        used |= {("suite", choice.name) for choice in run.experiment.suites}
+    parts: dict[bool, dict[str, list[Any]]] = {False: {}, True: {}}
+    for table, rows in _named(run).items():
+        key = "target" if table == "prices" else table.removesuffix("s")
+        for row in rows:
+            parts[(key, getattr(row, key)) not in used].setdefault(table, []).append(row)
+    return {simulated: tables for simulated, tables in parts.items() if tables}
+
+
+def _named(run: PreparedRun) -> dict[str, list[Any]]:
     catalog, cells = run.catalog, run.plan.cells
     targets = {c.target: catalog.targets[c.target] for c in cells}
     models = {c.model: catalog.models[c.model] for c in cells}

@@ -13,7 +13,7 @@ from reports.ranking import comparable_groups
 from reports.sections import failure_lines, goal_lines, run_facts
 from reports.text import Labels, load_labels
 from reports.verdict import verdict_of
-from reports.view import known_of, leaderboard_of
+from reports.view import heading_of, known_of, leaderboard_of
 from reports.visible import one_line
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~@]|:(?=//)|(?<=[wW]{3})\.)")
@@ -29,13 +29,15 @@ def run_summary(data: ReportData, *, lang: str) -> str:
     labels = load_labels(lang)
     groups, goals = comparable_groups(data.leaderboard), goals_of(data.run)
     parts = [f"# {literal(data.run['experiment_name'])}"]
-    if data.run["simulated"] or any(group.simulated for group in groups):
-        parts.append(f"> **{labels('page.simulated_band')}** {labels('page.simulated_explained')}")
+    kinds = {group.simulated for group in groups} or {bool(data.run["simulated"])}
+    if True in kinds:
+        why = labels("page.mixed_explained" if len(kinds) > 1 else "page.simulated_explained")
+        parts.append(f"> **{labels('page.simulated_band')}** {why}")
     parts.append(" · ".join(f"{fact.label}: {literal(fact.value)}" for fact in _facts(data, labels)))
     for group in groups:
         sentences = verdict_of(group, goals, labels).sentences
         if len(groups) > 1:
-            parts.append(f"### {literal(labels('page.workload', workload=group.workload))}")
+            parts.append(f"### {literal(heading_of(group, groups, labels))}")
         parts.append(f"**{literal(sentences[0])}** " + literal(" ".join(sentences[1:])))
     parts.append(_leaderboard(data, labels))
     parts += _goals(data, labels) + _failures(data, labels)

@@ -17,14 +17,17 @@ from reports.sections import failed_reasons
 from reports.tables import Line
 from reports.tables import Table as TextTable
 from reports.text import Labels, load_labels
-from reports.view import leaderboard_of
+from reports.view import heading_of, leaderboard_of
 
 _PLAIN_WIDTH = 200
+_WARNING = "bold black on yellow"
 _MARKS = "¹²³⁴⁵⁶⁷⁸⁹"
 
 
 def leaderboard_table(rows: Sequence[Row], *, lang: str, failures: Sequence[Row] = ()) -> Table:
-    """The leaderboard as a rich table; simulated rows are titled so, dashes are explained in the caption.
+    """The leaderboard as a rich table, dashes explained in the caption; the simulated is titled so.
+
+    The title stands over the table if all of it is simulated, else over each group that is.
 
     Args:
         rows: of the leaderboard.
@@ -39,8 +42,11 @@ def leaderboard_table(rows: Sequence[Row], *, lang: str, failures: Sequence[Row]
     content = leaderboard_of(groups, TERMINAL, Known(labels, None, failed_reasons(failures)))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption_justify="left", title_justify="left")
     table.caption_style = "dim"
-    if any(group.simulated for group in groups):
-        table.title = Text(labels("terminal.simulated"), style="bold black on yellow")
+    kinds = {group.simulated for group in groups}
+    if kinds == {True}:
+        table.title = Text(labels("terminal.simulated"), style=_WARNING)
+    elif len(kinds) > 1:
+        table.title = Text(labels("page.mixed_explained"), style="bold")
     table.add_column(Text(labels("column.rank")), justify="right", no_wrap=True)
     table.add_column(Text(labels("column.cell")), overflow="fold", min_width=14)
     for column in content.columns:
@@ -49,9 +55,8 @@ def leaderboard_table(rows: Sequence[Row], *, lang: str, failures: Sequence[Row]
     for group, block in zip(groups, content.blocks, strict=True):
         if len(groups) > 1:
             table.add_section()
-            table.add_row(
-                "", Text(labels("page.workload", workload=CellName(group.workload, "").model), style="dim")
-            )
+            style = _WARNING if group.simulated else "dim"
+            table.add_row("", Text(heading_of(group, groups, labels), style=style))
         for line in block:
             table.add_row(*_cells(line, labels))
     table.caption = Text(_notes(content))

@@ -73,7 +73,7 @@ def view_of(data: ReportData, labels: Labels) -> dict[str, Any]:
         "definitions": _definitions(labels),
         "sql": data.sql,
         "figures": _figures(data, groups, known),
-        "headings": [_heading_of(group, groups, labels) for group in groups],
+        "headings": [heading_of(group, groups, labels) for group in groups],
         "latency_legend": legend(width=200.0),
     }
 
@@ -86,7 +86,7 @@ def _figures(data: ReportData, groups: Sequence[Group], known: Known) -> list[di
         names = short_names(cell_names(group.rows, with_workload=False))
         drawn.append(
             {
-                "heading": _heading_of(group, groups, labels),
+                "heading": heading_of(group, groups, labels),
                 "simulated": group.simulated,
                 "tradeoff": figures.tradeoff(group, goals, names, labels),
                 "profile": figures.quality_profile(group.rows, names, known),
@@ -98,7 +98,7 @@ def _figures(data: ReportData, groups: Sequence[Group], known: Known) -> list[di
     return drawn
 
 
-def _heading_of(group: Group, groups: Sequence[Group], labels: Labels) -> str:
+def heading_of(group: Group, groups: Sequence[Group], labels: Labels) -> str:
     """What the group is called where there are several, and whether it is simulated where both kinds are."""
     if len(groups) < 2:
         return ""

@@ -33,7 +33,7 @@ def recorded_run(
     part: str,
     simulated: bool,
     row: RunRow,
-    dimensions: Mapping[str, Iterable[Any]],
+    dimensions: Mapping[bool, Mapping[str, Iterable[Any]]],
     root: Path,
     sandbox: Sandbox,
 ) -> Iterator[list[CellEnd]]:
@@ -42,7 +42,8 @@ def recorded_run(
     The block appends a `CellEnd` for each cell it runs. The sandbox is probed and the environment read
     before anything is measured; attempts that an earlier, killed process left open are marked first. If
     the block is left by an exception (Ctrl-C, a full disk), the run and its open attempt are marked
-    interrupted, as far as that can still be written.
+    interrupted, as far as that can still be written. `simulated` says that any cell of the run is;
+    `dimensions` holds the rows of what the cells name by whether they are simulated themselves.
     """
     mark_interrupted(
         landing_root, run_id, reason="the process that ran this attempt ended before the cell did"
@@ -51,10 +52,15 @@ def recorded_run(
     row = dataclasses.replace(row, isolation=proven.isolation, isolation_reason=proven.reason)
     environment = read_environment(config_hash=row.config_hash, root=root)
     where: dict[str, Any] = {"run_id": run_id, "simulated": simulated}
-    tables: dict[str, Iterable[Any]] = {"runs": [row], "environments": [environment], **dimensions}
+    tables: dict[str, Iterable[Any]] = {"runs": [row], "environments": [environment]}
     land_run(landing_root, **where, part=f"open-{part}", tables=tables)
     ends: list[CellEnd] = []
     try:
+        for pretended, named in dimensions.items():
+            kind = "simulated" if pretended else "real"
+            land_run(
+                landing_root, run_id=run_id, simulated=pretended, part=f"named-{kind}-{part}", tables=named
+            )
         yield ends
     except BaseException as error:
         with suppress(LandingError):

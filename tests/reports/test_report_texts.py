@@ -232,6 +232,21 @@ def test_plain_table_says_simulated_first(quick_start):
     assert leaderboard_text([], lang="en") == "No cells.\n"
 
 
+def test_real_and_simulated_cells_are_marked_apart_and_real_ones_never_as_simulated(quick_start):
+    rows = [{**row, "model": f"m{i}", "simulated": i > 0} for i, row in enumerate(quick_start.leaderboard)]
+    for lang, mark in (("en", "Simulated"), ("ko", "시뮬레이션")):
+        labels = load_labels(lang)
+        text = " ".join(leaderboard_text(rows, lang=lang).split())
+        assert labels("terminal.simulated") not in text
+        assert labels("page.mixed_explained") in text
+        places = [text.index(part) for part in (labels("page.real_part"), "m0", f"· {mark}", "m1", "m2")]
+        assert places[:3] == sorted(places[:3])
+        assert max(places[1:3]) < min(places[3:])
+        summary = run_summary(replace(quick_start, leaderboard=rows), lang=lang)
+        assert labels("page.simulated_explained") not in summary
+        assert labels("page.real_part") in summary
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.text(max_size=30))
 def test_no_name_can_steer_a_terminal_or_break_markup(quick_start, words):
