@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Crashed
 
-from cli.child import API_WAIT_S, prepare_api
+from cli.measure import API_WAIT_S, prepare_api
 
 ALIVE = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 

@@ -50,6 +50,11 @@ class Display:
         self._since = time.monotonic()
         self.end: Event | None = None
 
+    def starting(self, what: str) -> None:
+        """Say on plain output what a live display shows by itself: that the start takes a while."""
+        if self._live is None:
+            self._say(what)
+
     def show(self, events: Iterator[Event | None]) -> None:
         """Show events until there are no more."""
         if self._live is None:

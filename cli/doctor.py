@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.backends import open_backend
 from bench.errors import BenchError
 from bench.telemetry.gpu import GpuReader
-from cli.output import add_json, console, write_json
+from cli.output import add_json, check_data_dir, console, write_json
 from evaluators.sandbox import Sandbox
 from flows.config import Catalog, config_dir, data_dir, langfuse_settings, load_catalog, open_target
 from flows.yaml_lines import ConfigError
@@ -76,7 +76,11 @@ def examine() -> Iterator[Finding]:
 
 def disk(data: Path) -> Finding:
     """Free space where the data folder lies."""
-    place = next(p for p in (data, *data.parents) if p.exists())
+    place = next(p for p in (data, *data.parents) if os.path.lexists(p))
+    try:
+        check_data_dir(data)
+    except ConfigError as error:
+        return Finding("disk", "problem", str(error), "set BAKEOFF_DATA to a folder that you may write")
     free_gib = shutil.disk_usage(place).free / 2**30
     text = f"{free_gib:.1f} GiB free for {data}"
     if free_gib < LOW_DISK_GIB:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,6 +15,8 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from flows.yaml_lines import ConfigError
 
 Lang = Literal["en", "ko"]
 
@@ -45,7 +48,26 @@ def write_json(value: Any, where: str) -> None:
     if where == "-":
         print(text)
     else:
-        Path(where).write_text(text + "\n", encoding="utf-8")
+        try:
+            Path(where).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"--json {where}: cannot be written: {error.strerror}") from None
+
+
+def check_data_dir(data: Path) -> None:
+    """Make sure that the data folder is one, or can be made, and can be written; makes nothing.
+
+    Raises:
+        ConfigError: it cannot, and why.
+    """
+    place = next(p for p in (data, *data.parents) if os.path.lexists(p))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".bakeoff-", dir=place):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"the data folder {data} cannot be written: {error.strerror}; BAKEOFF_DATA names another"
+        ) from None
 
 
 def _plain(value: Any) -> Any:
@@ -70,9 +92,24 @@ def command() -> str:
     return os.path.relpath(own)
 
 
-def console() -> Console:
-    """Standard output; as wide as the terminal, or wide enough for any table when it is not one."""
-    return Console(width=None if sys.stdout.isatty() else 220, highlight=False)
+class PatientConsole(Console):
+    """A console whose reader may leave (`… | head`) without ending what is shown: the rest goes nowhere."""
+
+    def on_broken_pipe(self) -> None:
+        """Say once, where it still may be read, that nothing more will be shown."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+        if not self.stderr:
+            print("the output is closed; going on without showing it", file=sys.stderr)
+
+
+def console(*, stderr: bool = False, patient: bool = False) -> Console:
+    """Standard output or error; as wide as the terminal, or wide enough for any table when it is not one."""
+    stream = sys.stderr if stderr else sys.stdout
+    kind = PatientConsole if patient else Console
+    return kind(stderr=stderr, width=None if stream.isatty() else 220, highlight=False)
 
 
 def show_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

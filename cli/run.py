@@ -18,13 +18,16 @@ from rich.console import Console
 from bench.errors import BenchError
 from bench.process import OwnedProcess
 from cli.display import Display, Event, follow
-from cli.output import add_json, add_lang, command, console, write_json
+from cli.output import add_json, add_lang, check_data_dir, command, console, write_json
 from cli.prefect_server import free_port, own_server, server_environment, serving_at
 from flows.identity import new_run_id
 from flows.plan import estimate_s
 from flows.setup import PreparedRun, Request, checked_overrides, label, prepare
+from flows.yaml_lines import ConfigError
 from reports.goals import goals_of, holds
 from reports.terminal import leaderboard_table
+from tasks.run_lock import RunIsAlive, refuse_living
+from tasks.warehouse_wait import WAIT_S, open_when_free
 from warehouse.store import WarehouseError, example_queries, open_warehouse
 
 EXAMPLE = """examples: bakeoff run quick-start
@@ -39,7 +42,7 @@ STOP_GRACE_S = 30.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `bakeoff run` takes."""
     parser.add_argument(
-        "experiment", nargs="?", default="quick-start", help="a name in configs/experiments, or a file"
+        "experiment", nargs="?", help="a name in configs/experiments, or a file; quick-start if absent"
     )
     parser.add_argument(
         "--plan", action="store_true", help="show the cells and an estimate of time; start nothing"
@@ -61,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it; exit 1 if a cell failed or a goal was missed."""
+    check_options(args)
     request = Request(
-        experiment=args.experiment,
+        experiment=args.experiment or Request().experiment,
         overrides=checked_overrides(
             targets=args.target, models=args.model, workloads=args.workload, repeats=args.repeats
         ),
@@ -73,10 +77,37 @@ def run(args: argparse.Namespace) -> int:
     prepared = prepare(request)
     if args.plan:
         return show_plan(prepared, args)
-    end = measure(request, prepared)
+    check_data_dir(prepared.data)
+    try:
+        refuse_living(prepared.data / "run.lock", prepared.run_id)
+    except RunIsAlive as error:
+        raise ConfigError(str(error)) from None
+    show = console(stderr=args.json == "-", patient=True)
+    end = measure(request, prepared, show)
     if end["status"] == "broken":
-        raise BenchError(f"{end['message']}; then: {command()} run --resume {prepared.run_id}")
-    return conclude(prepared, end, args)
+        raise BenchError(f"{end['message']}{way_on(prepared)}")
+    return conclude(prepared, end, args, show)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse options that would change nothing.
+
+    Raises:
+        ConfigError: a run that is resumed keeps its experiment, and only such a run has cells to retry.
+    """
+    if args.retry_failed and not args.resume:
+        raise ConfigError("--retry-failed goes with --resume RUN_ID only")
+    given = {"an experiment": args.experiment, "--repeats": args.repeats}
+    given |= {f"--{name}": getattr(args, name) for name in ("target", "model", "workload")}
+    wrong = [name for name, value in given.items() if value is not None]
+    if args.resume and wrong:
+        raise ConfigError(f"{wrong[0]} cannot go with --resume: the run keeps the experiment it began with")
+
+
+def way_on(run_: PreparedRun) -> str:
+    """How to go on with a run that broke off, as the end of a sentence; empty if nothing of it has landed."""
+    landed = (run_.landing_root / run_.run_id).is_dir()
+    return f"; to go on: {command()} run --resume {run_.run_id}" if landed else ""
 
 
 def show_plan(run_: PreparedRun, args: argparse.Namespace) -> int:
@@ -120,7 +151,7 @@ def measured_durations(warehouse: Path) -> dict[str, float]:
         return {}
 
 
-def measure(request: Request, run_: PreparedRun) -> Event:
+def measure(request: Request, run_: PreparedRun, show: Console) -> Event:
     """Run the flow in a process of its own and show its progress; returns its last event.
 
     Raises:
@@ -128,7 +159,9 @@ def measure(request: Request, run_: PreparedRun) -> Event:
     """
     logs = run_.log_dir
     logs.mkdir(parents=True, exist_ok=True)
-    given_url = os.environ.get("PREFECT_API_URL") or serving_at(run_.data)
+    given_url = os.environ.get("PREFECT_API_URL")
+    source = "PREFECT_API_URL" if given_url else "bakeoff serve"
+    given_url = given_url or serving_at(run_.data)
     with ExitStack() as owned:
         if given_url:
             env = {
@@ -141,21 +174,23 @@ def measure(request: Request, run_: PreparedRun) -> Event:
         else:
             env = server_environment(run_.data, free_port(), whole=False)
             server = owned.enter_context(own_server(sys.executable, env, logs / "prefect-server.log"))
-        words = [sys.executable, "-m", "cli.child", request.model_dump_json(), "own" if server else "given"]
+        words = [sys.executable, "-m", "cli.child", request.model_dump_json(), "own" if server else source]
         child = owned.enter_context(OwnedProcess(words, env=env, log_path=logs / "run.log"))
-        display = Display(console())
+        display = Display(show)
+        if server:
+            display.starting("starting Prefect (a first start makes its database: up to 40 s) …")
         progress = logs / "progress.jsonl"
         skip = progress.stat().st_size if progress.exists() else 0
         try:
             display.show(follow(progress, lambda: alive(child, server), skip=skip))
         except KeyboardInterrupt:
-            interrupt(child, run_.run_id)
+            print("\nstopping …", file=sys.stderr)
+            interrupt(child)
+            print(f"stopped{way_on(run_)}", file=sys.stderr)
             raise
         if display.end is None:
-            why = (child.tail(3) if child.poll() is not None else server.tail(3) if server else []) or [
-                "no output"
-            ]
-            raise BenchError(f"run {run_.run_id} ended early: {why[-1]}; see {logs / 'run.log'}")
+            why = ended_early(child, server, logs)
+            raise BenchError(f"run {run_.run_id} ended early: {why}{way_on(run_)}")
         return display.end
 
 
@@ -164,9 +199,18 @@ def alive(child: OwnedProcess, server: OwnedProcess | None) -> bool:
     return child.poll() is None and (server is None or server.poll() is None)
 
 
-def interrupt(child: OwnedProcess, run_id: str) -> None:
+def ended_early(child: OwnedProcess, server: OwnedProcess | None, logs: Path) -> str:
+    """Why a run has no end; the measuring process is stopped if it still works."""
+    if server is not None and server.poll() is not None:
+        # Asked for before the process is stopped: what it says then is no reason.
+        why = server.last_line() or f"exit status {server.poll()}"
+        interrupt(child)
+        return f"the Prefect server ended: {why}; see {logs / 'prefect-server.log'}"
+    return f"{child.last_line() or f'exit status {child.poll()}'}; see {logs / 'run.log'}"
+
+
+def interrupt(child: OwnedProcess) -> None:
     """Pass Ctrl-C on, and give the run time to stop its servers and to write down how it ended."""
-    print(f"\nstopping; what has landed is kept: {command()} run --resume {run_id}", file=sys.stderr)
     if child.poll() is None:
         os.kill(child.pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_GRACE_S
@@ -174,11 +218,13 @@ def interrupt(child: OwnedProcess, run_id: str) -> None:
         time.sleep(0.1)
 
 
-def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
+def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace, show: Console) -> int:
     """Show the leaderboard, the report's path and what to try next; exit status as DESIGN.md section 7."""
     warehouse = run_.data / "warehouse.duckdb"
     try:
-        with open_warehouse(warehouse, read_only=True) as store:
+        # A flow that could not store its rows has waited already.
+        wait_s = WAIT_S if end["stored"] else 0.0
+        with open_when_free(warehouse, read_only=True, wait_s=wait_s) as store:
             rows = store.rows("leaderboard", run_id=run_.run_id)
             failures = store.rows("failures", run_id=run_.run_id)
             stored = store.rows("run", run_id=run_.run_id)
@@ -198,7 +244,6 @@ def conclude(run_: PreparedRun, end: Event, args: argparse.Namespace) -> int:
         write_json(
             {**verdict, "missed_goals": missed, "report": end["report"], "leaderboard": rows}, args.json
         )
-    show = console() if args.json != "-" else Console(stderr=True)
     show.print()
     show.print(leaderboard_table(rows, lang=args.lang, failures=failures))
     for line in missed:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.process import OwnedProcess
-from cli.output import add_json, write_json
+from cli.output import add_json, check_data_dir, write_json
 from cli.prefect_server import check_port, claimed, free_port, own_server, server_environment
 from flows.config import ROOT, config_dir, data_dir, load_catalog
 
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; exit 1 if the server or the worker ended by itself."""
     load_catalog(config_dir())
     data = data_dir()
+    check_data_dir(data)
     port = args.port or free_port()
     check_port(port)
     stop = threading.Event()

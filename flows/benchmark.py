@@ -1,5 +1,7 @@
 """The benchmark flow: plan, then cell after cell its stages, then warehouse, traces and report."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from prefect import flow
@@ -21,6 +23,7 @@ from flows.setup import (
     run_row,
 )
 from flows.yaml_lines import ConfigError
+from reports.data import ReportError
 from tasks.answer import answer
 from tasks.artifacts import ProgressArtifact, publish_artifacts
 from tasks.export import export_traces
@@ -28,9 +31,10 @@ from tasks.gpu_slot import gpu_slot
 from tasks.ingest import ingest
 from tasks.load_model import load_model
 from tasks.load_test import load_test
+from tasks.prefect_errors import PREFECT_ERRORS
 from tasks.progress import ProgressLog
 from tasks.report import render_report
-from tasks.run_lock import run_lock
+from tasks.run_lock import RunIsAlive, run_lock
 from tasks.run_log import say, say_once
 from tasks.run_record import CellEnd, finished_cells, recorded_run, verdict
 from tasks.score import score
@@ -40,9 +44,13 @@ from tasks.teardown import teardown
 from tasks.unload import unload
 from tasks.warm_up import warm_up
 from warehouse.landing import LandingError
+from warehouse.store import WarehouseError
 
 AS_WRITTEN = Overrides()
 """No change to the experiment file."""
+
+END_ERRORS: tuple[type[Exception], ...] = (WarehouseError, ReportError, *PREFECT_ERRORS)
+"""What may go wrong after the measurement; none of it undoes the run."""
 
 STAGES = (unload, load_model, warm_up, load_test, answer, score)
 
@@ -79,39 +87,61 @@ def benchmark(
         Completed if at least one cell completed (the message names those that failed), else Failed.
     """
     say_once()
+    request = Request(
+        experiment=experiment, overrides=overrides, resume=resume, retry_failed=retry_failed, run_id=run_id
+    )
     try:
-        run = prepare(
-            Request(
-                experiment=experiment,
-                overrides=overrides,
-                resume=resume,
-                retry_failed=retry_failed,
-                run_id=run_id,
-            )
-        )
-    except ConfigError as error:
-        say(str(error), ok=False)
-        return Failed(message=str(error))
-    with ProgressLog(run.log_dir / "progress.jsonl") as progress:
+        run = prepare(request)
+        with ProgressLog(run.log_dir / "progress.jsonl") as progress:
+            return alone(request, run, progress)
+    except (ConfigError, RunIsAlive) as error:
+        return refused(str(error))
+    except OSError as error:
+        return refused(_one_line(error))
+
+
+def refused(line: str) -> State[Any]:
+    """The end of a flow that did not get to its end, with its reason in one line."""
+    say(line, ok=False)
+    return Failed(message=line)
+
+
+def alone(request: Request, run: PreparedRun, progress: ProgressLog) -> State[Any]:
+    """Measure and conclude while no other run works on the data folder.
+
+    Raises:
+        RunIsAlive: another process works on this run; its progress is its own, so nothing is written there.
+    """
+
+    def note(text: str) -> None:
+        progress.note(text)
+        say(text)
+
+    with run_lock(run.data / "run.lock", run.run_id, note):
         try:
-            ends = measure(run, progress)
-        except LandingError as error:
-            progress.event("end", status="broken", message=str(error), report=None)
-            say(str(error), ok=False)
-            return Failed(message=str(error))
-        return conclude(run, ends, progress)
+            if request.resume is not None:
+                # Whoever held the lock may have worked on this run: only now is it known what is left.
+                run = prepare(request)
+            return conclude(run, measure(run, progress, note), progress)
+        except (ConfigError, LandingError, OSError) as error:
+            line = _one_line(error) if isinstance(error, OSError) else str(error)
+            with suppress(OSError):  # The disk that is full may be the one with the progress on it.
+                progress.event("end", status="broken", message=line, report=None, stored=False)
+            return refused(line)
 
 
-def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
+def _one_line(error: OSError) -> str:
+    """What the system refused, without a traceback."""
+    why = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {why}" if error.filename else f"the run cannot go on: {why}"
+
+
+def measure(run: PreparedRun, progress: ProgressLog, note: Callable[[str], None]) -> list[CellEnd]:
     """Run the cells one after another: they share this client, and usually the GPU."""
     cells = [{"cell_id": c.cell_id, "label": label(c)} for c in run.todo]
     progress.event("plan", run_id=run.run_id, cells=cells, kept=len(run.kept), n_cells=len(run.plan.cells))
     say(f"run {run.run_id}: {len(run.todo)} of {len(run.plan.cells)} cells to run of {run.experiment.name}")
     artifact = ProgressArtifact(run.run_id, n_cells=len(run.todo), n_stages=len(STAGES) + 1)
-
-    def note(text: str) -> None:
-        progress.note(text)
-        say(text)
 
     sandbox = Sandbox()
     record = recorded_run(
@@ -125,7 +155,6 @@ def measure(run: PreparedRun, progress: ProgressLog) -> list[CellEnd]:
         sandbox=sandbox,
     )
     with (
-        run_lock(run.data / "run.lock", note),
         gpu_slot(note),
         record as ends,
         Servers() as servers,
@@ -175,22 +204,44 @@ def run_cell(
 
 
 def conclude(run: PreparedRun, ends: list[CellEnd], progress: ProgressLog) -> State[Any]:
-    """Ingest, export the traces, render the report, publish the artifacts; none of them undoes the run."""
-    warehouse = run.data / "warehouse.duckdb"
-    stored = ingest(warehouse, run.landing_root, return_state=True)
-    progress.event("step", step="ingest", ok=stored.is_completed(), line=stored.message)
-    report = None
-    if stored.is_completed():
-        exported = export_traces(
-            warehouse, run.landing_root, run.run_id, run.simulated, langfuse_settings(), return_state=True
-        )
-        progress.event("step", step="export", ok=exported.is_completed(), line=exported.message)
-        rendered = render_report(warehouse, run.data / "reports", run.run_id, return_state=True)
-        progress.event("step", step="report", ok=rendered.is_completed(), line=rendered.message)
-        report = rendered.message if rendered.is_completed() else None
-        publish_artifacts(warehouse, run.run_id, report)
+    """Say how the run ended, after its last steps; a step that fails never undoes the run."""
+    report, stored = None, False
+    try:
+        stored = take_in(run, progress)
+        if stored:
+            report = show(run, progress)
+    except END_ERRORS as error:
+        line = " ".join(str(error).split())[:300] or type(error).__name__
+        progress.event("step", step="finish", ok=False, line=line)
+        say(f"after the measurement: {line}", ok=False)
     status, reason = verdict(finished_cells(run.landing_root, run.run_id), ends)
     message = reason or f"{len(run.plan.cells)} of {len(run.plan.cells)} cells completed"
-    progress.event("end", status=status, message=message, report=report)
+    progress.event("end", status=status, message=message, report=report, stored=stored)
     say(f"run {run.run_id}: {message}", ok=status == "completed")
     return Failed(message=message) if status == "failed" else Completed(message=message)
+
+
+def take_in(run: PreparedRun, progress: ProgressLog) -> bool:
+    """Ingest what has landed; whether the warehouse took it."""
+    stored = ingest(run.data / "warehouse.duckdb", run.landing_root, return_state=True)
+    progress.event("step", step="ingest", ok=stored.is_completed(), line=stored.message)
+    return stored.is_completed()
+
+
+def show(run: PreparedRun, progress: ProgressLog) -> str | None:
+    """Export the traces, render the report, publish the artifacts; the report's path if there is one."""
+    warehouse = run.data / "warehouse.duckdb"
+    exported = export_traces(
+        warehouse, run.landing_root, run.run_id, run.simulated, langfuse_settings(), return_state=True
+    )
+    progress.event("step", step="export", ok=exported.is_completed(), line=exported.message)
+    rendered = render_report(warehouse, run.data / "reports", run.run_id, return_state=True)
+    progress.event("step", step="report", ok=rendered.is_completed(), line=rendered.message)
+    report = rendered.message if rendered.is_completed() else None
+    try:
+        publish_artifacts(warehouse, run.run_id, report)
+    except END_ERRORS as error:
+        line = " ".join(str(error).split())[:300] or type(error).__name__
+        progress.event("step", step="artifacts", ok=False, line=line)
+        say(f"artifacts: {line}", ok=False)
+    return report

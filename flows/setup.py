@@ -23,7 +23,7 @@ from flows.yaml_lines import ConfigError, Document
 from tasks.records import ModelRow, PriceRow, RunRow, SuiteRow, TargetRow, WorkloadRow
 from tasks.run_record import finished_cells, last_attempts
 from tasks.session import CellWork
-from warehouse.landing import read_landed
+from warehouse.landing import LandingError, read_landed
 
 
 class Overrides(Strict):
@@ -153,7 +153,11 @@ def _resumed(run_id: str, catalog: Catalog, data: Path, now: datetime, *, retry_
     landing = data / "landing"
     if not (landing / run_id).is_dir():
         raise ConfigError(f"run {run_id}: nothing of it has landed in {landing}; start it anew")
-    (row,) = read_landed(landing, run_id=run_id, cell_id="run", attempt=0, stage="open-1", table="runs")
+    try:
+        (row,) = read_landed(landing, run_id=run_id, cell_id="run", attempt=0, stage="open-1", table="runs")
+        ended, attempts = finished_cells(landing, run_id), last_attempts(landing, run_id)
+    except LandingError as error:
+        raise ConfigError(f"run {run_id}: cannot be resumed: {error}; start it anew") from None
     try:
         experiment = Experiment.model_validate_json(row["experiment"])
     except ValidationError:
@@ -166,7 +170,6 @@ def _resumed(run_id: str, catalog: Catalog, data: Path, now: datetime, *, retry_
             f"({row['config_hash'][:12]} then, {now_hash[:12]} now); undo the change or start a new run"
         )
     plan = plan_cells(experiment, catalog)
-    ended = finished_cells(landing, run_id)
     kept = {c: o for c, o in ended.items() if o == "completed" or not retry_failed}
     todo = tuple(cell for cell in plan.cells if cell.cell_id not in kept)
     parts = len(list((landing / run_id / "run" / "0").glob("open-*")))
@@ -178,7 +181,7 @@ def _resumed(run_id: str, catalog: Catalog, data: Path, now: datetime, *, retry_
         plan=plan,
         todo=todo,
         kept=kept,
-        attempts=last_attempts(landing, run_id),
+        attempts=attempts,
         targets=_targets(todo, catalog),
         config_hash=now_hash,
         simulated=row["simulated"],

@@ -13,7 +13,7 @@ from prefect.artifacts import (
 
 from reports.markdown import leaderboard_artifact, run_summary
 from tasks.reporting import report_data
-from warehouse.store import open_warehouse
+from tasks.warehouse_wait import open_when_free
 
 
 class ProgressArtifact:
@@ -52,7 +52,7 @@ class ProgressArtifact:
 
 def publish_artifacts(warehouse: Path, run_id: str, report: str | None) -> None:
     """Put a markdown summary, the leaderboard and a link to the report beside the flow run."""
-    with open_warehouse(warehouse, read_only=True) as store:
+    with open_when_free(warehouse, read_only=True) as store:
         data = report_data(store, run_id)
     # Said in each description: the table's own column of it lies beyond the right edge of the page.
     about = f"run {run_id} · SIMULATED" if data.run["simulated"] else f"run {run_id}"

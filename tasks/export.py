@@ -13,10 +13,11 @@ from prefect.states import Completed, Failed
 
 from tasks.records import TraceExportRow
 from tasks.run_log import say
+from tasks.warehouse_wait import open_when_free
 from tracing.export import export_run
 from tracing.records import LangfuseSettings, TracedCall, TracedScore, TraceRows
 from warehouse.landing import land_run
-from warehouse.store import WarehouseError, open_warehouse
+from warehouse.store import WarehouseError
 
 TOLD = (
     "target",
@@ -41,7 +42,7 @@ def export_traces(
     """Export every request and answer; without keys nothing is sent, and that is said once."""
     now = datetime.now(UTC)
     try:
-        with open_warehouse(warehouse, read_only=True) as store:
+        with open_when_free(warehouse, read_only=True) as store:
             rows = store.rows("trace_rows", run_id=run_id)
         report = export_run(TraceRows(calls=[traced_call(row) for row in rows]), settings=settings)
         export = TraceExportRow(exported_at=now, **asdict(report))
@@ -49,7 +50,7 @@ def export_traces(
         land_run(
             landing_root, run_id=run_id, simulated=simulated, part=part, tables={"trace_exports": [export]}
         )
-        with open_warehouse(warehouse) as store:
+        with open_when_free(warehouse) as store:
             store.ingest(landing_root, run_id)
     except WarehouseError as error:
         say(f"langfuse: {error}", ok=False)

@@ -8,14 +8,15 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from tasks.run_log import say
-from warehouse.store import WarehouseError, open_warehouse
+from tasks.warehouse_wait import open_when_free
+from warehouse.store import WarehouseError
 
 
 @task(name="ingest", task_run_name="ingest", cache_policy=NO_CACHE, persist_result=False)
 def ingest(warehouse: Path, landing_root: Path) -> State[None]:
     """Ingest every landing that is not in yet; a locked or broken warehouse loses nothing."""
     try:
-        with open_warehouse(warehouse) as store:
+        with open_when_free(warehouse) as store:
             report = store.ingest(landing_root)
     except WarehouseError as error:
         line = f"{error}; the landings wait, `bakeoff ingest` takes them later"

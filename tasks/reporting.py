@@ -6,7 +6,8 @@ from typing import Literal
 
 from reports.data import ReportData, ReportError
 from reports.html import render_report
-from warehouse.store import Warehouse, example_queries, open_warehouse
+from tasks.warehouse_wait import open_when_free
+from warehouse.store import Warehouse, example_queries
 
 
 def write_report(
@@ -16,14 +17,17 @@ def write_report(
     *,
     lang: Literal["en", "ko"],
     output: Path | None = None,
+    wait_s: float = 0.0,
 ) -> Path:
     """Render the report of a run, the newest if `run_id` is None, and return its file.
+
+    `wait_s`: how long to wait for a warehouse that another process has open.
 
     Raises:
         ReportError: the warehouse holds no such run, or no run at all, or the file cannot be written.
         WarehouseError: the warehouse cannot be read.
     """
-    with open_warehouse(warehouse, read_only=True) as store:
+    with open_when_free(warehouse, read_only=True, wait_s=wait_s) as store:
         data = report_data(store, run_id)
     suffix = "" if lang == "en" else f".{lang}"
     path = output or folder / f"{data.run['run_id']}{suffix}.html"

@@ -102,7 +102,12 @@ class CellSession:
     def __enter__(self) -> Self:
         self.work.log_dir.mkdir(parents=True, exist_ok=True)
         self.sampler.__enter__()
-        self.land("open", {"cells": [self.cell_row("running", None, None)]})
+        try:
+            self.land("open", {"cells": [self.cell_row("running", None, None)]})
+        except BaseException:
+            # Nobody leaves a block that was not entered, and the sampler's threads would sample on.
+            self.end_sampling()
+            raise
         return self
 
     def __exit__(
