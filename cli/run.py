@@ -204,6 +204,7 @@ def ended_early(child: OwnedProcess, server: OwnedProcess | None, logs: Path) ->
     if server is not None and server.poll() is not None:
         # Asked for before the process is stopped: what it says then is no reason.
         why = server.last_line() or f"exit status {server.poll()}"
+        print("the Prefect server ended; stopping …", file=sys.stderr)
         interrupt(child)
         return f"the Prefect server ended: {why}; see {logs / 'prefect-server.log'}"
     return f"{child.last_line() or f'exit status {child.poll()}'}; see {logs / 'run.log'}"
