@@ -10,7 +10,7 @@ run: setup ## the quick-start experiment against the simulator: leaderboard, rep
 	@$(BIN)/bakeoff run quick-start
 
 test: setup-dev ## the tests, under 5 minutes on 2 cores
-	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadgroup -q
+	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadfile -q
 
 check: setup-dev ## format, lint, types, import contracts, SQL
 	$(BIN)/ruff format --check .
@@ -21,7 +21,7 @@ check: setup-dev ## format, lint, types, import contracts, SQL
 
 test-real: setup-dev ## the pipeline against a real server, and the full matrix of kills
 	scripts/real_env.sh
-	BAKEOFF_REAL=1 $(BIN)/python -m pytest -m real -q
+	BAKEOFF_REAL=1 $(BIN)/python -m pytest -m real -n 2 --dist loadfile -q
 
 format: setup-dev ## put code and SQL into the house's form
 	$(BIN)/ruff format .

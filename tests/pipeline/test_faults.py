@@ -10,7 +10,7 @@ import pytest
 
 from tests.pipeline.workspace import Workspace, until_gone
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect-1")]
+pytestmark = [pytest.mark.prefect]
 
 
 class _Html(BaseHTTPRequestHandler):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.pipeline.workspace import Workspace, until_gone
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect-2")]
+pytestmark = [pytest.mark.prefect]
 
 
 @pytest.fixture

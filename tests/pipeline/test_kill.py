@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.workspace import Workspace, command_of, processes_below, until_gone
+from tests.pipeline.workspace import Workspace, process_of, until_gone
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect-2")]
+pytestmark = [pytest.mark.prefect]
 
 STAGES = ("unload", "load_model", "warm_up", "load_test", "answer", "score", "teardown")
 HOW = ("kill the measuring process", "kill the command", "Ctrl-C")
@@ -31,12 +31,7 @@ def stop(space: Workspace, words: tuple[str, ...], stage: str, how: str) -> int:
 
     space.wait_for(reached, process)
     if how == "kill the measuring process":
-        (measuring,) = [
-            pid
-            for pid in processes_below(str(space.root))
-            if "cli.child" in command_of(pid) and "watchdog" not in command_of(pid)
-        ]
-        os.kill(measuring, signal.SIGKILL)
+        os.kill(process_of(str(space.root), "cli.child"), signal.SIGKILL)
     elif how == "kill the command":
         process.kill()
     else:

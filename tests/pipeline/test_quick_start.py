@@ -10,7 +10,7 @@ from flows.config import ROOT
 from tests.pipeline.workspace import Workspace, until_gone
 from tests.tracing.double import SECRET, running_double
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect-1")]
+pytestmark = [pytest.mark.prefect]
 
 FACTS = [
     "runs",

@@ -32,7 +32,7 @@ from prefect.states import Cancelling
 from tests.pipeline.workspace import Workspace, command_of, new_workspace, processes_below, until_gone
 from warehouse.landing import landed_stages, read_landed
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect-3")]
+pytestmark = [pytest.mark.prefect]
 
 STAGES = ("unload", "load_model", "warm_up", "load_test", "answer", "score", "teardown")
 ONE_TINY_CELL = {"models": ["sim-hasty"], "workloads": ["tiny"]}

@@ -7,7 +7,7 @@ import pytest
 
 from tests.pipeline.workspace import Workspace
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect-2")]
+pytestmark = [pytest.mark.prefect]
 
 HOLD = """
 import sys, duckdb

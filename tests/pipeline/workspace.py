@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -167,6 +168,21 @@ def command_of(pid: int) -> str:
             return file.read().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
+
+
+def process_of(marker: str, words: str) -> int:
+    """Id of the one process below `marker` whose command holds `words`, the watchdog before it left out.
+
+    While it starts another program there are two for a moment, the later one being about to become that.
+    """
+    started = {}
+    for pid in processes_below(marker):
+        command = command_of(pid)
+        if words in command and "watchdog" not in command:
+            with suppress(psutil.NoSuchProcess):
+                started[pid] = psutil.Process(pid).create_time()
+    assert started, f"no process runs {words}"
+    return min(started, key=lambda pid: (started[pid], pid))
 
 
 def until_gone(marker: str, limit_s: float = 30.0) -> list[int]:

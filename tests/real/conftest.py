@@ -1,7 +1,9 @@
 """What the tests on a real server share: its environment, the tiny model, a server started and stopped."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -12,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.pipeline.workspace import new_workspace
+from tests.real.real_run import MIN_TOKENS, Measured, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 180.0
@@ -45,9 +50,24 @@ def tiny_model(real_python: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def other_model(real_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny Llama of other weights."""
-    return make_model(real_python, tmp_path_factory.mktemp("models") / "other", "--seed", "2")
+def real_models(
+    real_python: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Path]:
+    """Two tiny Llamas of different weights whose replies never end at once, by name.
+
+    Each token of a tiny Llama has a small chance to be the end of the turn. As the first one that makes an
+    empty reply, which is a failed request and rightly so; here, that all succeed has to be certain.
+    """
+    folder = tmp_path_factory.mktemp("models")
+    models = {
+        "tiny-a": shutil.copytree(tiny_model, folder / "a"),
+        "tiny-b": make_model(real_python, folder / "b", "--seed", "2"),
+    }
+    for model in models.values():
+        path = model / "generation_config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**config, "min_new_tokens": MIN_TOKENS}), encoding="utf-8")
+    return models
 
 
 def make_model(python: Path, folder: Path, *words: str) -> Path:
@@ -126,3 +146,18 @@ def real_server(start_server: Callable[[], AbstractContextManager[RealServer]]) 
     """One server for all tests that leave it as they found it."""
     with start_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def measured(
+    tmp_path_factory: pytest.TempPathFactory,
+    prefect_api: str,
+    real_python: Path,
+    offline_environment: Mapping[str, str],
+    real_models: Mapping[str, Path],
+) -> Measured:
+    """One run of six cells: two models and one that is not there, each under two loads. Only to be looked at."""
+    space = new_workspace(tmp_path_factory.mktemp("real"), prefect_api)
+    (first, one), (second, other) = real_models.items()
+    models = {first: one, "tiny-missing": space.root / "no-such-model", second: other}
+    return measure(space, real_python, offline_environment, models)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real]
 
 ROOT = Path(__file__).resolve().parents[2]
 MESSAGES = [
