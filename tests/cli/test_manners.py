@@ -141,6 +141,7 @@ def test_ctrl_c_while_the_measuring_process_starts_leaves_no_traceback(tmp_path:
     assert (done.returncode, done.stdout, done.stderr) == (130, "interrupted\n", "")
 
 
+@pytest.mark.real
 def test_a_prefect_that_does_not_answer_is_named_with_its_variable(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # Bound and not listening: every connection is refused.

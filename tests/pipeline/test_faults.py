@@ -130,6 +130,7 @@ def test_server_that_dies_in_the_load_test_loses_no_request_and_is_restarted_for
     assert until_gone(str(workspace.root)) == []
 
 
+@pytest.mark.real
 def test_model_that_cannot_be_loaded_is_a_row_of_the_model_card(workspace: Workspace) -> None:
     workspace.edit("models.yaml", lambda c: c["models"].update({"sim-absent": {"targets": ["simulator"]}}))
     done = workspace.bakeoff("run", "tiny", "--model", "sim-absent", "--model", "sim-hasty")
@@ -147,6 +148,7 @@ def test_model_that_cannot_be_loaded_is_a_row_of_the_model_card(workspace: Works
     )
 
 
+@pytest.mark.real
 def test_each_failing_reply_is_a_failed_row_of_its_own_class(workspace: Workspace) -> None:
     expected = {
         "http_500": "http_5xx",

@@ -118,6 +118,7 @@ def test_a_run_stopped_once_in_every_stage_is_resumed_each_time(workspace: Works
     check_resume(workspace, STAGES, how)
 
 
+@pytest.mark.real
 def test_resume_is_refused_when_the_configuration_has_changed(workspace: Workspace) -> None:
     assert workspace.bakeoff("run", "tiny", "--model", "sim-hasty").returncode == 0
     run_id = workspace.run_id()
@@ -128,6 +129,7 @@ def test_resume_is_refused_when_the_configuration_has_changed(workspace: Workspa
     assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.real
 def test_resuming_a_finished_run_measures_nothing_again(workspace: Workspace) -> None:
     assert workspace.bakeoff("run", "tiny", "--model", "sim-hasty").returncode == 0
     before = workspace.rows("select * from requests order by request_id")

@@ -219,6 +219,7 @@ def test_a_mistake_in_the_configuration_fails_the_run_in_one_line(serving: Servi
     assert not any("Traceback" in line for line in lines)
 
 
+@pytest.mark.real
 def test_a_cancelled_run_stops_its_servers_and_is_marked_interrupted(serving: Serving) -> None:
     serving.space.edit("workloads.yaml", lambda c: c["workloads"].update(endless={**c["workloads"]["tiny"], "n_requests": 100_000}))  # fmt: skip
     serving.space.experiment(

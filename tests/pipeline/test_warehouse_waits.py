@@ -42,6 +42,7 @@ def test_locked_warehouse(workspace: Workspace) -> None:
     assert again.stdout == "0 rows of 0 stages ingested\n"
 
 
+@pytest.mark.real
 def test_a_file_that_is_no_warehouse(workspace: Workspace) -> None:
     path = workspace.data / "warehouse.duckdb"
     path.parent.mkdir()
