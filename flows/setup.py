@@ -257,8 +257,7 @@ def _named(run: PreparedRun) -> dict[str, list[Any]]:
     shape = ("arrivals", "rate_rps", "concurrency", "n_requests", "duration_s", "max_tokens")
     return {
         "targets": [
-            TargetRow(target=n, kind=t.kind, base_url=without_login(t.base_url), life=t.life)
-            for n, t in targets.items()
+            TargetRow(target=n, kind=t.kind, base_url=t.base_url, life=t.life) for n, t in targets.items()
         ],
         "models": [ModelRow(model=n, **{f: getattr(m, f) for f in fields}) for n, m in models.items()],
         "workloads": [
@@ -275,14 +274,6 @@ def _named(run: PreparedRun) -> dict[str, list[Any]]:
             if n in targets
         ],
     }
-
-
-def without_login(url: str | None) -> str | None:
-    """The URL as configured, without a user name and password in it."""
-    if url is None or "@" not in url:
-        return url
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def label(cell: Cell) -> str:
